@@ -1,0 +1,78 @@
+"""Every setting of one adaptation, written once: default, bounds, unit and help serve CLI, dock and Python alike."""
+
+from __future__ import annotations
+
+from typing import Any, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from ..errors import SettingError
+
+ObjectiveName = Literal["auto", "blind-spot", "sure", "resampling"]
+NoiseName = Literal["auto", "poisson", "gaussian"]
+
+
+class AdaptationConfig(BaseModel):
+    """What may move, by which objective, for how long."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    objective: ObjectiveName = Field(
+        "auto",
+        title="Objective",
+        description="What the channel gains are tuned by; auto: blind-spot for a blind-spot model, else noise resampling.",
+    )
+    steps: int = Field(
+        100, ge=0, le=100_000, title="Steps", description="Adaptation steps per frame; 0 only pre-trained."
+    )
+    seed: int = Field(
+        0,
+        ge=0,
+        le=2**31 - 1,
+        title="Seed",
+        description="Seed of crops, masks and noise: same seed, same bits on a CPU.",
+    )
+    learning_rate: float = Field(
+        2e-3, gt=0, le=1, title="Learning rate", description="Adam's step size on the channel gains.",
+        json_schema_extra={"advanced": True},
+    )  # fmt: skip
+    crop_size_px: int = Field(
+        256, ge=16, le=8192, title="Crop size", description="Edge of the random crops a step looks at, in pixels.",
+        json_schema_extra={"advanced": True, "unit": "px"},
+    )  # fmt: skip
+    crops_per_step: int = Field(
+        1, ge=1, le=64, title="Crops per step", description="More crops: steadier and slower.",
+        json_schema_extra={"advanced": True},
+    )  # fmt: skip
+    noise: NoiseName = Field(
+        "auto", title="Noise", description="Noise that resampling draws; auto: Poisson for a model in electrons.",
+        json_schema_extra={"advanced": True},
+    )  # fmt: skip
+    noise_sd: float = Field(
+        0.0, ge=0, title="Noise SD",
+        description="Standard deviation of Gaussian noise for SURE and resampling, in the image's unit; 0: estimated.",
+        json_schema_extra={"advanced": True, "zero": "estimated"},
+    )  # fmt: skip
+
+
+Config = TypeVar("Config", bound=BaseModel)
+
+
+def checked(kind: type[Config], settings: dict[str, Any]) -> Config:
+    """A config from keyword settings. Raises SettingError naming the setting, its value and its rule."""
+    try:
+        return kind(**settings)
+    except ValidationError as error:
+        raise SettingError(setting_message(kind, error)) from error
+
+
+def setting_message(kind: type[BaseModel], error: ValidationError) -> str:
+    """One line per refused setting."""
+    lines = []
+    for problem in error.errors():
+        name = ".".join(str(part) for part in problem["loc"]) or "settings"
+        if problem["type"] == "extra_forbidden":
+            lines.append(f"there is no setting {name!r}; there are {', '.join(kind.model_fields)}")
+        else:
+            lines.append(f"{name} = {problem['input']!r}: {problem['msg'].lower()}")
+    return "; ".join(lines)

@@ -1,0 +1,90 @@
+"""Random crops for the loss, fixed crops for validation, and the pixels held out from the first for the second."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Generator, Tensor
+
+from .objectives import Crop
+
+HELD_OUT_FRACTION = 0.1
+VALIDATION_CROPS = 4
+
+
+@dataclass(frozen=True)
+class Frames:
+    """Noisy frames (h, w) in the model's unit on the CPU, what the untouched network made of them, and held-out pixels."""
+
+    noisy: Sequence[Tensor]
+    pseudo_clean: Sequence[Tensor] | None
+    held_out: Sequence[Tensor]
+    margin_px: int
+
+    @classmethod
+    def build(
+        cls, noisy: Sequence[Tensor], pseudo_clean: Sequence[Tensor] | None, margin_px: int, generator: Generator
+    ) -> Frames:
+        """Draws the held-out pixels, ``HELD_OUT_FRACTION`` of each frame."""
+        held_out = [torch.rand(frame.shape, generator=generator) < HELD_OUT_FRACTION for frame in noisy]
+        return cls(noisy, pseudo_clean, held_out, margin_px)
+
+    def random_crops(self, size_px: int, count: int, generator: Generator, device: torch.device) -> Crop:
+        """``count`` crops from frames and places drawn at random; their targets are the pixels not held out."""
+        windows = []
+        for _ in range(count):
+            index = _draw(len(self.noisy), generator)
+            rows, columns = (
+                slice_at(_draw(max(1, n - size_px + 1), generator), size_px, n) for n in self.noisy[index].shape
+            )
+            windows.append((index, rows, columns))
+        return self._cut(windows, device, held_out=False)
+
+    def validation_crops(self, size_px: int, generator: Generator, device: torch.device) -> list[Crop]:
+        """At most ``VALIDATION_CROPS`` crops that do not overlap where the frames are large enough, drawn once."""
+        places = [
+            (index, slice_at(y, size_px, frame.shape[0]), slice_at(x, size_px, frame.shape[1]))
+            for index, frame in enumerate(self.noisy)
+            for y in range(0, frame.shape[0], size_px)
+            for x in range(0, frame.shape[1], size_px)
+        ]
+        chosen = torch.randperm(len(places), generator=generator)[:VALIDATION_CROPS].tolist()
+        return [self._cut([places[i]], device, held_out=True) for i in chosen]
+
+    def _cut(self, windows: Sequence[tuple[int, slice, slice]], device: torch.device, held_out: bool) -> Crop:
+        noisy = torch.stack([self.noisy[i][rows, columns] for i, rows, columns in windows])[:, None]
+        pseudo = None
+        if self.pseudo_clean is not None:
+            pseudo = torch.stack([self.pseudo_clean[i][rows, columns] for i, rows, columns in windows])[:, None].to(
+                device
+            )
+        held = torch.stack([self.held_out[i][rows, columns] == held_out for i, rows, columns in windows])[:, None]
+        inner = torch.stack([self._inner(i, rows, columns) for i, rows, columns in windows])[:, None]
+        return Crop(noisy=noisy.to(device), targets=(held & inner).to(device), pseudo_clean=pseudo)
+
+    def _inner(self, index: int, rows: slice, columns: slice) -> Tensor:
+        """False near a cut edge, where the network misses neighbours that the frame has; True at the frame's own edge."""
+        height, width = self.noisy[index].shape
+        inner = torch.ones(rows.stop - rows.start, columns.stop - columns.start, dtype=torch.bool)
+        margin = max(1, self.margin_px)
+        if rows.start > 0:
+            inner[:margin] = False
+        if rows.stop < height:
+            inner[-margin:] = False
+        if columns.start > 0:
+            inner[:, :margin] = False
+        if columns.stop < width:
+            inner[:, -margin:] = False
+        return inner
+
+
+def slice_at(start: int, size_px: int, length: int) -> slice:
+    """``size_px`` long from ``start``, moved back where it would leave the frame, shorter where the frame is."""
+    start = max(0, min(start, length - size_px))
+    return slice(start, min(start + size_px, length))
+
+
+def _draw(count: int, generator: Generator) -> int:
+    return int(torch.randint(count, (1,), generator=generator))

@@ -1,0 +1,93 @@
+"""The loop: Adam on what may move, one small report a step, best so far at the end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Generator, Tensor
+
+from .config import AdaptationConfig
+from .crops import Frames
+from .objectives import Crop, Objective
+from .parameters import Handle, State
+from .stopping import BestOnHeldOut
+
+VALIDATE_EVERY = 10
+AVERAGED_STEPS = 10
+CROP_MARGIN_PX = 16
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step: ``loss`` on its crops, ``change`` on held-out pixels against the start (None: not judged here)."""
+
+    step: int
+    loss: float | None
+    change: float | None
+    best_step: int
+
+
+def adapt(
+    handle: Handle,
+    frames: Frames,
+    objective: Objective,
+    config: AdaptationConfig,
+    generator: Generator,
+    stop: Callable[[], bool] = lambda: False,
+) -> Iterator[Step]:
+    """Adapt ``handle`` to ``frames``; yields after every step, and first a step 0.
+
+    What is judged, and left in the handle at the end, is an average over about the last ``AVERAGED_STEPS`` iterates
+    (Polyak and Juditsky 1992): single iterates wander with the noise of their crops. While the loop is suspended in a
+    yield the handle holds that average, so that a preview shows what is judged. ``stop`` is read every step.
+    """
+    device = handle.movable[0].device
+    crops = frames.validation_crops(config.crop_size_px, generator, device)
+    best = BestOnHeldOut(objective, crops, handle.network, handle.state(), seed=generator.initial_seed())
+    optimiser = torch.optim.Adam(handle.movable, lr=config.learning_rate)
+    average = RunningAverage(handle.state())
+    judged = step = 0
+    yield Step(0, None, 0.0, 0)
+    while step < config.steps and not stop():
+        step += 1
+        handle.load(average.iterate)
+        crop = frames.random_crops(config.crop_size_px, config.crops_per_step, generator, device)
+        loss = _descend(handle, objective, crop, optimiser, generator)
+        average.update(handle.state())
+        handle.load(average.state)
+        change = None
+        if step % VALIDATE_EVERY == 0 or step == config.steps:
+            change, judged = best.consider(step, average.state), step
+        yield Step(step, loss, change, best.step)
+    if judged < step:  # stopped between two judgements
+        yield Step(step, None, best.consider(step, average.state), best.step)
+    handle.load(best.state)
+
+
+class RunningAverage:
+    """Exponential average of iterates, without the bias towards the first one."""
+
+    def __init__(self, start: State) -> None:
+        self.iterate = start
+        self.state = start
+        self._sum = [torch.zeros_like(value) for value in start]
+        self._weight = 0.0
+
+    def update(self, iterate: State) -> None:
+        keep = 1 - 1 / AVERAGED_STEPS
+        self.iterate = iterate
+        self._weight = keep * self._weight + 1 - keep
+        self._sum = [keep * total + (1 - keep) * value for total, value in zip(self._sum, iterate, strict=True)]
+        self.state = [total / self._weight for total in self._sum]
+
+
+def _descend(
+    handle: Handle, objective: Objective, crop: Crop, optimiser: torch.optim.Optimizer, generator: Generator
+) -> float:
+    optimiser.zero_grad(set_to_none=True)
+    loss: Tensor = objective.pixel_loss(handle.network, crop, generator).mean()
+    loss.backward()  # type: ignore[no-untyped-call]
+    optimiser.step()
+    return float(loss.detach())

@@ -1,0 +1,46 @@
+"""Objectives by name: what tunes the gains, computed from the noisy image alone. A new one is one entry more."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+
+from ...noise.models import Gaussian, NoiseModel, Poisson
+from ..config import NoiseName, ObjectiveName
+from .base import Crop, Denoise, Objective, PixelLoss
+from .blindspot import ArchitecturalBlindSpot, MaskedBlindSpot
+from .resampling import NoiseResampling
+from .sure import SureGaussian
+
+
+@dataclass(frozen=True)
+class Situation:
+    """What is known before an objective is chosen; ``noise_sd`` in the model's unit."""
+
+    is_blind: bool
+    intensity_unit: str
+    noise: NoiseName
+    noise_sd: float
+    compute_dtype: torch.dtype = torch.float32
+
+    def noise_model(self) -> NoiseModel:
+        counts = self.intensity_unit == "electrons" if self.noise == "auto" else self.noise == "poisson"
+        return Poisson() if counts else Gaussian(self.noise_sd)
+
+
+OBJECTIVES: dict[str, Callable[[Situation], Objective]] = {
+    "auto": lambda now: ArchitecturalBlindSpot() if now.is_blind else NoiseResampling(now.noise_model()),
+    "blind-spot": lambda now: ArchitecturalBlindSpot() if now.is_blind else MaskedBlindSpot(),
+    "sure": lambda now: SureGaussian(now.noise_sd, now.compute_dtype),
+    "resampling": lambda now: NoiseResampling(now.noise_model()),
+}
+
+
+def build_objective(name: ObjectiveName, situation: Situation) -> Objective:
+    """The objective ``name`` for this model and noise. Raises NoiseModelError where its noise level cannot be."""
+    return OBJECTIVES[name](situation)
+
+
+__all__ = ["OBJECTIVES", "Crop", "Denoise", "Objective", "PixelLoss", "Situation", "build_objective"]

@@ -1,0 +1,42 @@
+"""The model card: what a network is, what it was trained on, and where it may be used."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class ModelCard(BaseModel):
+    """Written by the training recipe, kept as JSON beside the weights, shown to the user.
+
+    ``intensity_unit`` is the unit the network computes in: ``electrons`` (expected electrons per pixel) or ``unit``
+    (grey values in 0..1). ``validation`` holds figures in dB, each beside its baselines.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+    architecture: str
+    options: dict[str, int | bool] = Field(default_factory=dict)
+    modality: str
+    intensity_unit: Literal["electrons", "unit"] = "electrons"
+    dose_range_e_per_px: tuple[float, float] | None = None
+    pixel_size_range_nm: tuple[float, float] | None = None
+    trained_on: str
+    objective: str
+    recipe: str
+    validation: dict[str, float] = Field(default_factory=dict)
+    licence: str
+    note: str = ""
+    sha256: str
+
+    def summary(self) -> str:
+        """A few lines for a tool tip or a terminal."""
+        lines = [f"{self.name}: {self.architecture}, {self.modality}", self.trained_on]
+        if self.dose_range_e_per_px:
+            lines.append("dose {:g} to {:g} e⁻/px".format(*self.dose_range_e_per_px))
+        if self.pixel_size_range_nm:
+            lines.append("pixel size {:g} to {:g} nm".format(*self.pixel_size_range_nm))
+        lines += [f"{figure}: {value:.2f} dB" for figure, value in self.validation.items()]
+        return "\n".join([*lines, self.note] if self.note else lines)

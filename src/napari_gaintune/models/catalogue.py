@@ -1,0 +1,100 @@
+"""The shipped models, and loading and saving of any model: safetensors with a hash, never a pickle."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import safetensors.torch
+import torch
+from pydantic import ValidationError
+from safetensors import SafetensorError
+
+from ..errors import ModelError
+from .card import ModelCard
+from .denoiser import Denoiser
+from .networks import Network, build_network
+
+WEIGHTS_FOLDER = Path(__file__).parent / "weights"
+
+
+def list_models(folder: Path = WEIGHTS_FOLDER) -> list[ModelCard]:
+    """The cards of every model in ``folder``, by name; reads no weights."""
+    return [read_card(path) for path in sorted(folder.glob("*.json"))]
+
+
+def read_card(path: Path) -> ModelCard:
+    """Raises ModelError if the card cannot be read or lacks a field."""
+    try:
+        return ModelCard.model_validate_json(path.read_bytes())
+    except (OSError, ValidationError) as error:
+        raise ModelError(f"{path.name}: not a readable model card ({error}); install the model again") from error
+
+
+def load_denoiser(name: str | os.PathLike[str]) -> Denoiser:
+    """A pre-trained denoiser by its name in the catalogue, or by the path of a ``.safetensors`` file with its card.
+
+    Raises ModelError for an unknown name, a missing card, a wrong hash, or weights that do not fit the architecture.
+    """
+    weights = _find_weights(os.fspath(name))
+    card = read_card(weights.with_suffix(".json"))
+    try:
+        content = weights.read_bytes()
+    except OSError as error:
+        raise ModelError(f"{weights.name}: cannot be read ({error}); install the model again") from error
+    found = hashlib.sha256(content).hexdigest()
+    if found != card.sha256:
+        raise ModelError(
+            f"{weights.name}: the file's SHA-256 is {found[:12]}…, its card says {card.sha256[:12]}…; the file is damaged "
+            "or not the one the card describes, install the model again"
+        )
+    try:
+        state = safetensors.torch.load(content)
+    except SafetensorError as error:
+        raise ModelError(f"{weights.name}: not a safetensors file ({error}); install the model again") from error
+    return Denoiser(card=card, network=load_network(card.architecture, card.options, state, weights.name))
+
+
+def load_network(
+    architecture: str, options: dict[str, int | bool], state: dict[str, torch.Tensor], name: str
+) -> Network:
+    """A network with the given weights, frozen. Raises ModelError where names or shapes do not fit."""
+    network = build_network(architecture, **options)
+    try:
+        network.load_state_dict(state)
+    except RuntimeError as error:
+        raise ModelError(f"{name}: the weights do not fit {architecture} with {options}: {error}") from error
+    return network.requires_grad_(False).eval()
+
+
+def save_model(network: Network, card_fields: dict[str, Any], folder: Path = WEIGHTS_FOLDER) -> ModelCard:
+    """Write NAME.safetensors and NAME.json into ``folder``; the hash is computed here. Returns the card."""
+    state = {key: value.detach().float().contiguous().cpu() for key, value in network.state_dict().items()}
+    content = safetensors.torch.save(state)
+    card = ModelCard(**card_fields, sha256=hashlib.sha256(content).hexdigest())
+    folder.mkdir(parents=True, exist_ok=True)
+    for path, data in (
+        (folder / f"{card.name}.safetensors", content),
+        (folder / f"{card.name}.json", (json.dumps(card.model_dump(mode="json"), indent=2) + "\n").encode()),
+    ):
+        temporary = path.with_name(path.name + ".part")
+        temporary.write_bytes(data)
+        temporary.replace(path)
+    return card
+
+
+def _find_weights(name: str) -> Path:
+    path = Path(name)
+    if path.suffix == ".safetensors":
+        if not path.is_file():
+            raise ModelError(
+                f"{name}: no such file; give the path of a .safetensors file with its .json card beside it"
+            )
+        return path
+    known = [card.stem for card in sorted(WEIGHTS_FOLDER.glob("*.json"))]
+    if name not in known:
+        raise ModelError(f"model {name!r} is unknown; there are {', '.join(known) or 'none installed'}")
+    return WEIGHTS_FOLDER / f"{name}.safetensors"

@@ -1,0 +1,118 @@
+"""The one convolution every network is built of: filters, an optional bias, an optional channel gain, a rectifier."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+SMALLEST_CHANNEL_GAIN = 1e-4  # below it the gain's gradient is read with this divisor: a dead channel stays finite
+
+
+class Conv2d(nn.Module):
+    """r = rectify(channel_gain * conv(x, weight) + bias); the bias is never scaled (Mohan 2021, eq. 2).
+
+    ``slope`` is the rectifier's slope below zero: 0 is ReLU, 0.1 LeakyReLU, 1 none. Computes in the dtype of its
+    input, with the weights stored in float32. ``channel_gain`` (out_channels,) is ``None`` in a pre-trained network; at
+    gains of exactly 1 the output is bit-identical to the output without gains, because the gain multiplies the weights.
+    """
+
+    channel_gain: Tensor | None
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: int,
+        *,
+        bias: bool,
+        slope: float,
+        padding: int | None = None,
+    ) -> None:
+        super().__init__()
+        filters = torch.empty(out_channels, in_channels, kernel_size, kernel_size)
+        nn.init.kaiming_normal_(
+            filters, a=slope if slope < 1 else 0, nonlinearity="leaky_relu" if slope < 1 else "linear"
+        )
+        self.weight = nn.Parameter(filters.contiguous(memory_format=torch.channels_last))
+        self.bias = nn.Parameter(torch.zeros(out_channels)) if bias else None
+        self.slope = slope
+        self.padding = kernel_size // 2 if padding is None else padding
+        self.channel_gain = None
+
+    def forward(self, x: Tensor) -> Tensor:
+        bias = None if self.bias is None else self.bias.to(x.dtype)
+        if self.channel_gain is not None and self.channel_gain.requires_grad and torch.is_grad_enabled():
+            filters = self.weight.detach()
+            out: Tensor = _GainConv.apply(x, filters, bias, self.channel_gain, self.slope, self.padding)  # type: ignore[no-untyped-call]
+            return out
+        filters = self.weight if self.channel_gain is None else scale_filters(self.weight, self.channel_gain)
+        return rectify(F.conv2d(x, filters.to(x.dtype), bias, padding=self.padding), self.slope)
+
+
+def scale_filters(weight: Tensor, channel_gain: Tensor) -> Tensor:
+    """Each output channel's filters times its gain; exact (bit-identical) at a gain of 1."""
+    return weight * channel_gain.view(-1, 1, 1, 1)
+
+
+def rectify(x: Tensor, slope: float) -> Tensor:
+    """max(x, slope * x), elementwise."""
+    if slope == 1:
+        return x
+    return F.relu(x) if slope == 0 else F.leaky_relu(x, slope)
+
+
+class _GainConv(torch.autograd.Function):
+    """Convolution, bias and rectifier in one, whose backward pass needs no weight-gradient convolution.
+
+    With y = g * conv(x, W) + b, dL/dg = sum(dL/dy * conv(x, W)) = sum(dL/dy * (y - b)) / g. The rectifier is undone on
+    its own output r: where it passed, y = r; where slope > 0, y = r / slope; where slope = 0, dL/dy = 0 and y does not
+    matter. So r is all that is kept, and the next layer keeps nothing of its own of it.
+    """
+
+    @staticmethod
+    def forward(
+        ctx: Any, x: Tensor, filters: Tensor, bias: Tensor | None, channel_gain: Tensor, slope: float, padding: int
+    ) -> Tensor:
+        scaled = scale_filters(filters, channel_gain).to(x.dtype)
+        out = F.conv2d(x, scaled, bias, padding=padding)
+        if slope != 1:
+            out = F.relu_(out) if slope == 0 else F.leaky_relu_(out, slope)
+        ctx.save_for_backward(out, scaled, bias, channel_gain)
+        ctx.slope, ctx.padding = slope, padding
+        return out
+
+    @staticmethod
+    def backward(ctx: Any, *grad_outputs: Tensor) -> tuple[Tensor | None, ...]:
+        out, scaled, bias, channel_gain = ctx.saved_tensors
+        grad = unrectify_gradient(grad_outputs[0], out, ctx.slope)
+        grad_gain = _gain_gradient(grad, out, bias, channel_gain, ctx.slope)
+        grad_x = None
+        if ctx.needs_input_grad[0]:
+            grad_x = _input_gradient(grad, scaled, ctx.padding)
+        return grad_x, None, None, grad_gain, None, None
+
+
+def unrectify_gradient(grad: Tensor, out: Tensor, slope: float) -> Tensor:
+    """The gradient before the rectifier, from the gradient after it and the rectifier's output."""
+    if slope == 1:
+        return grad
+    if slope == 0:
+        return torch.ops.aten.threshold_backward(grad, out, 0)  # type: ignore[no-any-return]
+    return torch.ops.aten.leaky_relu_backward(grad, out, slope, True)  # type: ignore[no-any-return]
+
+
+def _gain_gradient(grad: Tensor, out: Tensor, bias: Tensor | None, channel_gain: Tensor, slope: float) -> Tensor:
+    before = out if slope in (0, 1) else torch.where(out > 0, out, out / slope)
+    total = (grad * before).sum(dim=(0, 2, 3), dtype=torch.float32)
+    if bias is not None:
+        total = total - bias.float() * grad.sum(dim=(0, 2, 3), dtype=torch.float32)
+    return total / torch.copysign(channel_gain.detach().abs().clamp_min(SMALLEST_CHANNEL_GAIN), channel_gain.detach())
+
+
+def _input_gradient(grad: Tensor, scaled: Tensor, padding: int) -> Tensor:
+    """The transposed convolution, written as a convolution with flipped filters: the faster kernel on a CPU."""
+    flipped = scaled.flip(2, 3).transpose(0, 1).contiguous(memory_format=torch.channels_last)
+    return F.conv2d(grad, flipped, padding=scaled.shape[-1] - 1 - padding)

@@ -1,0 +1,25 @@
+"""Networks by name: what a model card calls its architecture."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from ...errors import ModelError
+from .base import Network
+from .blindspot import BlindSpotUNet
+from .dncnn import DnCNN
+
+ARCHITECTURES: dict[str, Callable[..., Network]] = {"dncnn": DnCNN, "blindspot-unet": BlindSpotUNet}
+
+
+def build_network(architecture: str, **options: int | bool) -> Network:
+    """A freshly initialised network. Raises ModelError for an unknown name or option."""
+    if architecture not in ARCHITECTURES:
+        raise ModelError(f"architecture {architecture!r} is unknown; there are {', '.join(sorted(ARCHITECTURES))}")
+    try:
+        return ARCHITECTURES[architecture](**options)
+    except TypeError as error:
+        raise ModelError(f"architecture {architecture!r} does not take {options}: {error}") from error
+
+
+__all__ = ["ARCHITECTURES", "BlindSpotUNet", "DnCNN", "Network", "build_network"]

@@ -1,0 +1,25 @@
+"""What every denoising network has: its reach, its pooling step, and the precision it computes in."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+
+class Network(nn.Module):
+    """A denoiser (b, 1, h, w) float32 -> (b, 1, h, w) float32, for any height and width.
+
+    ``receptive_field_radius`` is the farthest an input pixel can be from an output pixel that it changes, in px along
+    an axis; ``stride`` the period in px with which the network is shift-equivariant (2**levels with pooling, else 1);
+    ``is_blind`` says that an output pixel never depends on the input pixel at its own place. ``compute_dtype`` bfloat16
+    computes the inner layers in bfloat16, channels last; input, output and weights stay float32.
+    """
+
+    receptive_field_radius: int
+    stride: int = 1
+    is_blind: bool = False
+    compute_dtype: torch.dtype = torch.float32
+
+    def inner(self, x: Tensor) -> Tensor:
+        """The input as the inner layers take it."""
+        return x.to(self.compute_dtype, memory_format=torch.channels_last)

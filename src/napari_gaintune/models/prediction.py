@@ -1,0 +1,51 @@
+"""Prediction of a frame of any size in tiles, equal to prediction in one piece."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import torch
+from torch import Tensor
+
+from .networks import Network
+
+TILE_PX = 512
+
+
+def predict(
+    network: Network, frame: Tensor, tile_px: int = TILE_PX, on_tile: Callable[[], None] | None = None
+) -> Tensor:
+    """The denoised frame, (h, w) float32 in the network's unit, on the frame's device; no gradients.
+
+    Tiles of at most ``tile_px`` squared are read with a halo of one receptive-field radius, at places where the
+    network's pooling falls as it does in the whole frame, so that the result differs from a prediction in one piece
+    only by the rounding of a different order of sums. ``on_tile`` is called after each tile; it may raise to stop.
+    """
+    device = next(network.parameters()).device
+    out = torch.empty_like(frame)
+    with torch.no_grad():
+        for rows, read_rows in spans(frame.shape[0], tile_px, network.receptive_field_radius, network.stride):
+            for columns, read_columns in spans(frame.shape[1], tile_px, network.receptive_field_radius, network.stride):
+                tile = frame[read_rows, read_columns].to(device)[None, None]
+                denoised = network(tile)[0, 0]
+                out[rows, columns] = denoised[_within(rows, read_rows), _within(columns, read_columns)].to(out.device)
+                if on_tile is not None:
+                    on_tile()
+    return out
+
+
+def spans(length: int, tile_px: int, halo_px: int, stride: int) -> Iterator[tuple[slice, slice]]:
+    """Pairs (written, read) along one axis.
+
+    A read span starts a multiple of ``stride`` after the frame's start and ends a multiple before its end: a network
+    that pools a turned frame counts from the far edge too.
+    """
+    for start in range(0, length, tile_px):
+        end = min(start + tile_px, length)
+        read_start = max(0, start - halo_px) // stride * stride
+        read_end = length - max(0, length - end - halo_px) // stride * stride
+        yield slice(start, end), slice(read_start, read_end)
+
+
+def _within(written: slice, read: slice) -> slice:
+    return slice(written.start - read.start, written.stop - read.start)

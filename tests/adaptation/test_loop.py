@@ -1,0 +1,163 @@
+"""The loop: what it may look at, what it keeps, and that chance is its own."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Generator, Tensor
+
+from napari_gaintune.adaptation.config import AdaptationConfig, checked
+from napari_gaintune.adaptation.crops import HELD_OUT_FRACTION, Frames
+from napari_gaintune.adaptation.loop import RunningAverage, Step, adapt
+from napari_gaintune.adaptation.objectives import OBJECTIVES, Objective, Situation, build_objective
+from napari_gaintune.adaptation.parameters import State, merge, tuned
+from napari_gaintune.errors import SettingError
+from napari_gaintune.models.denoiser import Denoiser
+from napari_gaintune.models.networks import Network
+from napari_gaintune.models.prediction import predict
+from napari_gaintune.noise.models import Gaussian
+
+from ..models.test_networks import SMALL, make
+from .test_objectives import SIGMA, scene
+from .test_parameters import CARD
+
+CPU = torch.device("cpu")
+
+
+def noisy_frame(seed: int = 0, size: int = 60) -> Tensor:
+    return Gaussian(SIGMA).sample(scene(size), Generator().manual_seed(seed))
+
+
+def objective_for(network: Network, name: str) -> Objective:
+    return build_objective(name, Situation(network.is_blind, "unit", "gaussian", SIGMA))  # type: ignore[arg-type]
+
+
+def run(
+    network: Network, name: str, noisy: Tensor, stop_after: int | None = None, **settings: object
+) -> tuple[State, list[Step], Tensor]:
+    """The state at the end, the steps, and the prediction with that state."""
+    config = checked(AdaptationConfig, {"crop_size_px": 32, "steps": 20, "learning_rate": 0.02, **settings})
+    objective, chance, steps = objective_for(network, name), Generator().manual_seed(config.seed), []
+    pseudo = [predict(network, noisy)] if objective.needs_pseudo_clean else None
+    frames = Frames.build([noisy], pseudo, 4, chance)
+    with tuned(Denoiser(CARD, network)) as handle:
+        for step in adapt(handle, frames, objective, config, chance, lambda: len(steps) - 1 == stop_after):
+            steps.append(step)
+        return handle.state(), steps, predict(network, noisy)
+
+
+@pytest.mark.parametrize("name", OBJECTIVES)
+@pytest.mark.parametrize("kind", SMALL)
+def test_same_seed_same_bits(kind: str, name: str) -> None:
+    first, second, other = (run(make(kind), name, noisy_frame(), seed=seed) for seed in (1, 1, 2))
+    assert torch.equal(first[2], second[2])
+    assert all(torch.equal(a, b) for a, b in zip(first[0], second[0], strict=True))
+    assert first[1] == second[1]
+    assert not torch.equal(first[2], other[2])
+
+
+@pytest.mark.parametrize("kind", SMALL)
+def test_a_random_network_improves_towards_the_truth(kind: str) -> None:
+    """SURE on a badly set network: the objective falls on held-out pixels, and the true error with it."""
+    network, noisy, truth = make(kind), noisy_frame(), scene(60)
+    before = (predict(network, noisy) - truth).square().mean()
+    _, steps, after = run(network, "sure", noisy, steps=60)
+    assert steps[-1].best_step > 0
+    assert (after - truth).square().mean() < 0.7 * before
+
+
+@pytest.mark.parametrize("name", OBJECTIVES)
+def test_held_out_pixels_are_never_a_target_of_the_loss(name: str) -> None:
+    network, noisy = make("dncnn"), noisy_frame()
+    objective, chance = objective_for(network, name), Generator().manual_seed(0)
+    frames = Frames.build([noisy], [noisy], 4, chance)
+    assert frames.held_out[0].float().mean() == pytest.approx(HELD_OUT_FRACTION, abs=6 * (0.09 / noisy.numel()) ** 0.5)
+    whole = frames.random_crops(60, 1, chance, CPU)
+    loss = objective.pixel_loss(network, whole, chance)
+    assert not (loss.counted[0, 0] & frames.held_out[0]).any()
+    (validation,) = frames.validation_crops(60, chance, CPU)
+    judged = objective.pixel_loss(network, validation, chance, every_target=True).counted[0, 0]
+    assert torch.equal(judged, frames.held_out[0])
+
+
+def test_crops_leave_out_what_the_network_cannot_know() -> None:
+    """Pixels near a cut edge are no targets; those at the frame's own edge are."""
+    noisy = torch.zeros(50, 64)
+    frames = Frames.build([noisy], None, 5, Generator().manual_seed(0))
+    for seed in range(20):
+        targets = frames.random_crops(32, 3, Generator().manual_seed(seed), CPU).targets
+        assert targets.shape == (3, 1, 32, 32)
+        assert targets.any(dim=-1).any(dim=-1).all()
+    whole = frames.random_crops(64, 1, Generator(), CPU)
+    assert whole.noisy.shape == (1, 1, 50, 64)
+    assert torch.equal(whole.targets[0, 0], ~frames.held_out[0])
+    corner = frames._cut([(0, slice(0, 32), slice(20, 52))], CPU, held_out=False).targets[0, 0]
+    assert corner[:5, 5:-5].any()
+    assert not corner[-5:].any()
+    assert not corner[:, :5].any()
+    assert not corner[:, -5:].any()
+
+
+def test_a_run_that_does_harm_gives_the_pretrained_result() -> None:
+    """A network that is right already: SURE gains at an absurd learning rate only make it worse."""
+    noisy = noisy_frame()
+    state, _, _ = run(make("dncnn"), "sure", noisy, steps=200, learning_rate=0.02)
+    right = merge(make("dncnn"), state)
+    gains, steps, result = run(right, "sure", noisy, steps=20, learning_rate=1.0)
+    assert [step.change for step in steps if step.change is not None][-1] > 0
+    assert steps[-1].best_step == 0
+    assert torch.equal(result, predict(right, noisy))
+    assert all(torch.equal(gain, torch.ones_like(gain)) for gain in gains)
+
+
+def test_the_best_step_has_the_lowest_change_of_all_that_were_judged() -> None:
+    _, steps, _ = run(make("dncnn"), "sure", noisy_frame(), steps=40)
+    judged = {step.step: step.change for step in steps if step.change is not None}
+    assert steps[-1].best_step == min(judged, key=lambda step: judged[step])
+
+
+@pytest.mark.parametrize("name", OBJECTIVES)
+def test_a_stopped_run_keeps_what_it_had(name: str) -> None:
+    state, steps, result = run(make("dncnn"), name, noisy_frame(), stop_after=13)
+    assert steps[-1].step == 13
+    assert steps[-1].change is not None  # judged once more when it stopped
+    assert steps[-1].best_step > 0
+    assert any(not torch.equal(gain, torch.ones_like(gain)) for gain in state)
+    assert torch.isfinite(result).all()
+
+
+def test_no_steps_give_the_pretrained_result() -> None:
+    network, noisy = make("dncnn"), noisy_frame()
+    _, steps, result = run(network, "sure", noisy, steps=0)
+    assert [step.step for step in steps] == [0]
+    assert torch.equal(result, predict(network, noisy))
+
+
+def test_a_step_costs_the_same_for_any_frame_size() -> None:
+    """The crop is all a step reads: its shape does not follow the frame's."""
+    for size in (40, 400):
+        frames = Frames.build([torch.zeros(size, size)], None, 4, Generator())
+        assert frames.random_crops(32, 2, Generator(), CPU).noisy.shape == (2, 1, 32, 32)
+        assert len(frames.validation_crops(32, Generator(), CPU)) == 4
+
+
+def test_the_running_average_has_no_bias_towards_the_start() -> None:
+    average = RunningAverage([torch.zeros(3)])
+    for _ in range(3):
+        average.update([torch.ones(3)])
+    torch.testing.assert_close(average.state[0], torch.ones(3))
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"steps": -1}, r"steps = -1: .*greater than or equal to 0"),
+        ({"learning_rate": 0}, "learning_rate = 0"),
+        ({"objective": "best"}, "objective = 'best'.*blind-spot"),
+        ({"stepps": 3}, "no setting 'stepps'; there are objective, steps"),
+        ({"crop_size_px": 4, "seed": -1}, "seed = -1.*crop_size_px = 4"),
+    ],
+)
+def test_a_wrong_setting_is_named_with_its_value_and_rule(settings: dict[str, object], message: str) -> None:
+    with pytest.raises(SettingError, match=message):
+        checked(AdaptationConfig, settings)

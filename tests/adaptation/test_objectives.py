@@ -1,0 +1,167 @@
+"""The objectives estimate what they say, under the assumption they state."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Generator, Tensor
+
+from napari_gaintune.adaptation.objectives import OBJECTIVES, Crop, Situation, build_objective
+from napari_gaintune.adaptation.objectives.blindspot import (
+    ArchitecturalBlindSpot,
+    MaskedBlindSpot,
+    replace_by_neighbours,
+)
+from napari_gaintune.adaptation.objectives.resampling import NoiseResampling
+from napari_gaintune.adaptation.objectives.sure import FINITE_DIFFERENCE, SureGaussian, sure_gaussian
+from napari_gaintune.errors import NoiseModelError
+from napari_gaintune.noise.models import Gaussian, Poisson
+
+from ..models.test_networks import SMALL, make
+
+SIGMA = 0.3
+
+
+def scene(size: int = 40) -> Tensor:
+    axis = torch.linspace(0, 9, size)
+    return 0.6 + 0.3 * torch.sin(axis)[:, None] * torch.cos(1.3 * axis)[None]
+
+
+def everything(noisy: Tensor, pseudo_clean: Tensor | None = None) -> Crop:
+    return Crop(noisy, torch.ones_like(noisy, dtype=torch.bool), pseudo_clean)
+
+
+def mean_and_standard_error(values: list[float]) -> tuple[float, float]:
+    drawn = torch.tensor(values, dtype=torch.float64)
+    return float(drawn.mean()), float(drawn.std() / len(values) ** 0.5)
+
+
+@pytest.mark.parametrize("kind", SMALL)
+@pytest.mark.parametrize("precision", [torch.float32, torch.bfloat16])
+def test_sure_averages_to_the_true_error(kind: str, precision: torch.dtype) -> None:
+    network, clean = make(kind), scene()[None, None]
+    network.compute_dtype = precision
+    generator, objective = Generator().manual_seed(1), SureGaussian(SIGMA, precision)
+    excess = []
+    for _ in range(150):
+        noisy = Gaussian(SIGMA).sample(clean, generator)
+        truth = (network(noisy) - clean).square().mean()
+        excess.append(float(objective.pixel_loss(network, everything(noisy), generator).mean() - truth))
+    mean, standard_error = mean_and_standard_error(excess)
+    assert abs(mean) < 6 * standard_error
+    assert standard_error < 0.1 * SIGMA**2  # so that a missing term would be seen
+
+
+def test_sure_is_exact_for_a_linear_denoiser() -> None:
+    """For f(y) = a y the divergence is a at every pixel, whatever the probe."""
+    noisy, probe = torch.randn(1, 1, 8, 8), torch.ones(1, 1, 8, 8)
+    loss = sure_gaussian(lambda y: 0.75 * y, noisy, SIGMA, probe, step=0.25)
+    expected = (0.25 * noisy) ** 2 - SIGMA**2 + 2 * SIGMA**2 * 0.75
+    torch.testing.assert_close(loss, expected, rtol=1e-5, atol=1e-6)
+
+
+def test_sure_refuses_a_noise_level_that_cannot_be() -> None:
+    for sigma in (0.0, -1.0, float("nan")):
+        with pytest.raises(NoiseModelError, match="noise_sd"):
+            sure_gaussian(lambda y: y, torch.zeros(1, 1, 4, 4), sigma, torch.ones(1, 1, 4, 4), 0.1)
+
+
+@pytest.mark.parametrize("sampler", [Gaussian(SIGMA), Poisson()], ids=["Gaussian", "Poisson"])
+@pytest.mark.parametrize("kind", [kind for kind in SMALL if kind.startswith("blind-spot")])
+def test_the_architectural_blind_spot_averages_to_error_plus_noise(kind: str, sampler: Gaussian | Poisson) -> None:
+    network, clean, generator = make(kind), scene()[None, None], Generator().manual_seed(2)
+    variance = SIGMA**2 if isinstance(sampler, Gaussian) else float(clean.mean())
+    excess = []
+    for _ in range(150):
+        noisy = sampler.sample(clean, generator)
+        truth = (network(noisy) - clean).square().mean()
+        loss = ArchitecturalBlindSpot().pixel_loss(network, everything(noisy), generator).mean()
+        excess.append(float(loss - truth) - variance)
+    mean, standard_error = mean_and_standard_error(excess)
+    assert abs(mean) < 6 * standard_error
+    assert standard_error < 0.1 * variance
+
+
+@pytest.mark.parametrize("kind", SMALL)
+@pytest.mark.parametrize("every_target", [False, True])
+def test_a_masked_prediction_never_sees_any_masked_pixel(kind: str, every_target: bool) -> None:
+    network, generator = make(kind), Generator()
+    noisy = torch.rand(2, 1, 30, 34)
+    targets = torch.rand(noisy.shape) < 0.15
+    seen: list[Tensor] = []
+
+    def record(hidden: Tensor) -> Tensor:
+        seen.append(hidden)
+        denoised: Tensor = network(hidden)
+        return denoised
+
+    loss = MaskedBlindSpot().pixel_loss(record, Crop(noisy, targets), generator.manual_seed(4), every_target)
+    other = torch.where(loss.counted, noisy + 100, noisy)
+    MaskedBlindSpot().pixel_loss(record, Crop(other, targets), generator.manual_seed(4), every_target)
+    assert loss.counted.sum() > 0
+    assert torch.equal(seen[0], seen[1])
+    assert torch.equal(seen[0][~loss.counted], noisy[~loss.counted])
+    assert not (loss.counted & ~targets).any()
+    assert torch.equal(loss.counted, targets) == every_target
+
+
+def test_masked_pixels_get_a_neighbours_value() -> None:
+    noisy = torch.arange(400.0).reshape(1, 1, 20, 20)
+    masked = torch.zeros_like(noisy, dtype=torch.bool)
+    masked[0, 0, ::3, ::4] = True
+    replaced = replace_by_neighbours(noisy, masked, Generator().manual_seed(0))
+    rows, columns = (replaced[masked] // 20).long(), (replaced[masked] % 20).long()
+    _, _, y, x = masked.nonzero(as_tuple=True)
+    assert ((rows - y).abs() <= 2).all()
+    assert ((columns - x).abs() <= 2).all()
+    assert not masked[0, 0, rows, columns].any()
+
+
+def test_where_all_neighbours_are_masked_nothing_leaks() -> None:
+    noisy = torch.rand(1, 1, 7, 7) + 1
+    replaced = replace_by_neighbours(noisy, torch.ones_like(noisy, dtype=torch.bool), Generator().manual_seed(0))
+    assert torch.equal(replaced, torch.zeros_like(noisy))
+
+
+@pytest.mark.parametrize("sampler", [Gaussian(SIGMA), Poisson()], ids=["Gaussian", "Poisson"])
+def test_resampling_draws_the_noise_it_says_and_looks_at_the_frame_only_through_the_first_result(
+    sampler: Gaussian | Poisson,
+) -> None:
+    pseudo, generator = scene(200)[None, None], Generator()
+    drawn: list[Tensor] = []
+
+    def record(resampled: Tensor) -> Tensor:
+        drawn.append(resampled)
+        return resampled
+
+    for noisy in (pseudo + 1, pseudo - 1):
+        crop = everything(noisy, pseudo)
+        loss = NoiseResampling(sampler).pixel_loss(record, crop, generator.manual_seed(7)).mean()
+    assert torch.equal(drawn[0], drawn[1])
+    noise = drawn[0] - pseudo
+    variance = SIGMA**2 if isinstance(sampler, Gaussian) else float(pseudo.mean())
+    assert abs(float(noise.mean())) < 6 * (variance / noise.numel()) ** 0.5
+    # variance of a sample variance: at most (kurtosis ~ 3 + 1 / mean) * variance**2 / n
+    assert abs(float(noise.var()) - variance) < 6 * variance * (5 / noise.numel()) ** 0.5
+    assert float(loss) == pytest.approx(float(noise.square().mean()), rel=1e-5)
+
+
+@pytest.mark.parametrize("name", OBJECTIVES)
+@pytest.mark.parametrize("kind", SMALL)
+@pytest.mark.parametrize("unit", ["electrons", "unit"])
+def test_every_objective_runs_on_every_network_and_repeats_with_its_generator(name: str, kind: str, unit: str) -> None:
+    network = make(kind)
+    objective = build_objective(name, Situation(network.is_blind, unit, "auto", SIGMA))  # type: ignore[arg-type]
+    noisy = scene()[None, None] + SIGMA * torch.randn(1, 1, 40, 40)
+    crop = everything(noisy, scene()[None, None] if objective.needs_pseudo_clean else None)
+    losses = [objective.pixel_loss(network, crop, Generator().manual_seed(seed)) for seed in (3, 3)]
+    assert torch.equal(losses[0].values, losses[1].values)
+    assert torch.equal(losses[0].counted, losses[1].counted)
+    assert losses[0].values.shape == noisy.shape
+    assert losses[0].mean().isfinite()
+
+
+def test_the_finite_difference_suits_the_precision() -> None:
+    """A step must stand out from rounding: in bfloat16 from half a unit, 2**-9, of a pixel near 1 at low noise."""
+    for precision, rounding in ((torch.float32, 2**-24), (torch.bfloat16, 2**-9)):
+        assert FINITE_DIFFERENCE[precision] * SIGMA > 10 * rounding

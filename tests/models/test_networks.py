@@ -1,0 +1,111 @@
+"""Properties every network has, whatever its architecture."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from napari_gaintune.errors import ModelError
+from napari_gaintune.models.networks import ARCHITECTURES, Network, build_network
+
+SMALL: dict[str, tuple[str, dict[str, int | bool]]] = {
+    "dncnn": ("dncnn", {"depth": 5, "width": 6, "bias": True}),
+    "dncnn bias-free": ("dncnn", {"depth": 5, "width": 6, "bias": False}),
+    "blind-spot, 2 poolings": ("blindspot-unet", {"width": 4, "levels": 2}),
+    "blind-spot, 3 poolings": ("blindspot-unet", {"width": 4, "levels": 3}),
+}
+
+
+@pytest.fixture(params=SMALL, ids=list(SMALL))
+def network(request: pytest.FixtureRequest) -> Network:
+    return make(request.param)
+
+
+def make(name: str) -> Network:
+    torch.manual_seed(3)
+    architecture, options = SMALL[name]
+    network = build_network(architecture, **options).requires_grad_(False)
+    for parameter in network.parameters():
+        if parameter.ndim == 1:  # biases start at zero; a test of them needs others
+            parameter.normal_(0, 0.1)
+    return network
+
+
+def test_every_architecture_is_tested() -> None:
+    assert {architecture for architecture, _ in SMALL.values()} == set(ARCHITECTURES)
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (7, 40), (33, 18), (64, 64)])
+def test_any_size_and_aspect_keeps_its_shape(network: Network, shape: tuple[int, int]) -> None:
+    denoised = network(torch.rand(2, 1, *shape))
+    assert denoised.shape == (2, 1, *shape)
+    assert denoised.dtype == torch.float32
+    assert torch.isfinite(denoised).all()
+
+
+@pytest.mark.parametrize("name", [name for name in SMALL if name.startswith("blind-spot")])
+@pytest.mark.parametrize("shape", [(19, 26), (24, 16)])
+def test_a_blind_spot_output_never_sees_its_own_pixel(name: str, shape: tuple[int, int]) -> None:
+    network = make(name)
+    noisy = torch.rand(1, 1, *shape, requires_grad=True)
+    denoised = network(noisy)
+    own = []
+    for y in range(shape[0]):
+        for x in range(shape[1]):
+            (gradient,) = torch.autograd.grad(denoised[0, 0, y, x], noisy, retain_graph=True)
+            own.append(gradient[0, 0, y, x].item())
+    assert network.is_blind
+    assert own == [0.0] * len(own)
+
+
+def test_only_blind_networks_call_themselves_blind(network: Network) -> None:
+    noisy = torch.rand(1, 1, 21, 21, requires_grad=True)
+    (gradient,) = torch.autograd.grad(network(noisy)[0, 0, 10, 10], noisy)
+    assert (gradient[0, 0, 10, 10].item() == 0) == network.is_blind
+    assert gradient.abs().sum() > 0
+
+
+def test_the_receptive_field_is_as_large_as_it_says_and_no_larger(network: Network) -> None:
+    radius = network.receptive_field_radius
+    size = 2 * radius + 3 * network.stride + 8
+    farthest = 0
+    noisy = torch.rand(1, 1, size, size, requires_grad=True)
+    denoised = network(noisy)
+    for shift in range(network.stride):  # a pooling network reaches farthest from one place in each period
+        centre = size // 2 + shift
+        (gradient,) = torch.autograd.grad(denoised[0, 0, centre, centre], noisy, retain_graph=True)
+        reach = (gradient[0, 0].nonzero() - centre).abs().max().item()
+        farthest = max(farthest, int(reach))
+    assert farthest == radius
+
+
+@pytest.mark.parametrize("name", ["dncnn bias-free", "blind-spot, 2 poolings", "blind-spot, 3 poolings"])
+def test_a_bias_free_network_scales_with_its_input(name: str) -> None:
+    network = make(name)
+    noisy = torch.rand(1, 1, 24, 31)
+    # a factor that is a power of two changes only exponents: the equality is exact
+    assert torch.equal(network(8 * noisy), 8 * network(noisy))
+
+
+def test_a_bias_moves_the_output() -> None:
+    network = make("dncnn")
+    assert not torch.allclose(network(torch.zeros(1, 1, 16, 16)), torch.zeros(1, 1, 16, 16))
+
+
+def test_bfloat16_rounds_and_no_more(network: Network) -> None:
+    noisy = torch.rand(1, 1, 40, 40)
+    exact = network(noisy)
+    network.compute_dtype = torch.bfloat16
+    rounded = network(noisy)
+    assert rounded.dtype == torch.float32
+    # 2**-9 is half a unit in the last place of bfloat16; each layer rounds its input, filters and output once, at random
+    layers = sum(1 for parameter in network.parameters() if parameter.ndim == 4)
+    tolerance = 6 * 2**-9 * (3 * layers) ** 0.5 * exact.std()
+    assert (rounded - exact).square().mean().sqrt() < tolerance
+
+
+def test_an_unknown_architecture_or_option_is_refused() -> None:
+    with pytest.raises(ModelError, match="transformer.*blindspot-unet"):
+        build_network("transformer")
+    with pytest.raises(ModelError, match="does not take.*heads"):
+        build_network("dncnn", heads=3)

@@ -1,0 +1,72 @@
+"""Prediction in tiles is prediction of the whole."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from napari_gaintune.models.networks import Network
+from napari_gaintune.models.prediction import predict, spans
+
+from .test_networks import SMALL, make
+
+
+@pytest.mark.parametrize("name", SMALL)
+@pytest.mark.parametrize("shape", [(90, 131), (67, 48), (48, 48)])
+def test_tiled_equals_whole(name: str, shape: tuple[int, int]) -> None:
+    network: Network = make(name)
+    frame = torch.rand(shape)
+    whole = network(frame[None, None])[0, 0]
+    tiled = predict(network, frame, tile_px=32)
+    # float32 sums taken in another order: a few units in the last place, 2**-23, of the largest value
+    torch.testing.assert_close(tiled, whole, rtol=0, atol=64 * 2**-23 * float(whole.abs().max()))
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_tiled_equals_whole_in_bfloat16(name: str) -> None:
+    network = make(name)
+    network.compute_dtype = torch.bfloat16
+    frame = torch.rand(70, 101)
+    whole = network(frame[None, None])[0, 0]
+    # a sum that falls on the other side of a rounding boundary moves one unit, 2**-8, in one layer
+    assert (predict(network, frame, tile_px=32) - whole).abs().max() <= 4 * 2**-8 * whole.abs().max()
+
+
+def test_a_missing_halo_would_be_seen() -> None:
+    network = make("dncnn")
+    frame = torch.rand(64, 64)
+    whole = network(frame[None, None])[0, 0]
+    network.receptive_field_radius = 1
+    assert (predict(network, frame, tile_px=32) - whole).abs().max() > 1e-3
+
+
+@pytest.mark.parametrize(
+    ("length", "tile", "halo", "stride"), [(100, 32, 5, 1), (97, 32, 11, 4), (31, 64, 40, 8), (513, 512, 75, 8)]
+)
+def test_spans_cover_each_pixel_once_and_keep_the_pooling_phase(length: int, tile: int, halo: int, stride: int) -> None:
+    covered: list[int] = []
+    for written, read in spans(length, tile, halo, stride):
+        covered.extend(range(written.start, written.stop))
+        assert read.start % stride == 0
+        assert (length - read.stop) % stride == 0
+        assert read.start <= max(0, written.start - halo)
+        assert read.stop >= min(length, written.stop + halo)
+        assert read.start >= 0
+        assert read.stop <= length
+    assert covered == list(range(length))
+
+
+def test_a_tile_callback_can_stop_a_prediction() -> None:
+    class StoppedError(Exception):
+        pass
+
+    tiles = []
+
+    def on_tile() -> None:
+        tiles.append(1)
+        if len(tiles) == 2:
+            raise StoppedError
+
+    with pytest.raises(StoppedError):
+        predict(make("dncnn"), torch.rand(96, 96), tile_px=32, on_tile=on_tile)
+    assert len(tiles) == 2
