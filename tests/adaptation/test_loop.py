@@ -8,7 +8,7 @@ from torch import Generator, Tensor
 
 from napari_gaintune.adaptation.config import AdaptationConfig, checked
 from napari_gaintune.adaptation.crops import HELD_OUT_FRACTION, Frames
-from napari_gaintune.adaptation.loop import RunningAverage, Step, adapt
+from napari_gaintune.adaptation.loop import CROP_MARGIN_PX, RunningAverage, Step, adapt
 from napari_gaintune.adaptation.objectives import OBJECTIVES, Objective, Situation, build_objective
 from napari_gaintune.adaptation.parameters import State, merge, tuned
 from napari_gaintune.errors import SettingError
@@ -83,7 +83,7 @@ def test_held_out_pixels_are_never_a_target_of_the_loss(name: str) -> None:
 def test_crops_leave_out_what_the_network_cannot_know() -> None:
     """Pixels near a cut edge are no targets; those at the frame's own edge are."""
     noisy = torch.zeros(50, 64)
-    frames = Frames.build([noisy], None, 5, Generator().manual_seed(0))
+    frames = Frames.build([noisy], None, 4, Generator().manual_seed(0))
     for seed in range(20):
         targets = frames.random_crops(32, 3, Generator().manual_seed(seed), CPU).targets
         assert targets.shape == (3, 1, 32, 32)
@@ -92,10 +92,18 @@ def test_crops_leave_out_what_the_network_cannot_know() -> None:
     assert whole.noisy.shape == (1, 1, 50, 64)
     assert torch.equal(whole.targets[0, 0], ~frames.held_out[0])
     corner = frames._cut([(0, slice(0, 32), slice(20, 52))], CPU, held_out=False).targets[0, 0]
-    assert corner[:5, 5:-5].any()
-    assert not corner[-5:].any()
-    assert not corner[:, :5].any()
-    assert not corner[:, -5:].any()
+    assert corner[:4, 4:-4].any()
+    assert not corner[-4:].any()
+    assert not corner[:, :4].any()
+    assert not corner[:, -4:].any()
+
+
+@pytest.mark.parametrize("size", [16, 32, 40, 256])
+def test_every_crop_has_targets_however_small(size: int) -> None:
+    frames = Frames.build([torch.zeros(300, 300)], None, CROP_MARGIN_PX, Generator().manual_seed(0))
+    crop = frames.random_crops(size, 1, Generator().manual_seed(1), CPU)
+    assert crop.targets.float().mean() > 0.4
+    assert all(crop.targets.any() for crop in frames.validation_crops(size, Generator().manual_seed(2), CPU))
 
 
 def test_a_run_that_does_harm_gives_the_pretrained_result() -> None:

@@ -68,7 +68,7 @@ class Frames:
         """False near a cut edge, where the network misses neighbours that the frame has; True at the frame's own edge."""
         height, width = self.noisy[index].shape
         inner = torch.ones(rows.stop - rows.start, columns.stop - columns.start, dtype=torch.bool)
-        margin = max(1, self.margin_px)
+        margin = max(1, min(self.margin_px, min(inner.shape) // 8))  # a small crop keeps half of its pixels and more
         if rows.start > 0:
             inner[:margin] = False
         if rows.stop < height:
