@@ -1,0 +1,65 @@
+"""The state of a training on disk: one safetensors file, replaced as a whole, nothing pickled."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from ..errors import SettingError
+from .recipe import Recipe
+
+
+@dataclass
+class TrainingState:
+    """What a training is made of: network, its averaged weights (by name), optimiser, and the step to do next."""
+
+    network: nn.Module
+    average: dict[str, Tensor]
+    optimiser: torch.optim.Adam
+    step: int = 0
+    seconds: float = 0.0
+
+
+def save_checkpoint(path: Path, state: TrainingState, recipe: Recipe) -> None:
+    """Write beside the target, then rename: a kill at any time leaves the last whole checkpoint."""
+    tensors = {f"average/{name}": value for name, value in state.average.items()}
+    for name, parameter in state.network.named_parameters():
+        tensors[f"network/{name}"] = parameter.detach()
+        for key in ("exp_avg", "exp_avg_sq"):
+            if parameter in state.optimiser.state:
+                tensors[f"{key}/{name}"] = state.optimiser.state[parameter][key]
+    whole = {key: value.contiguous() for key, value in tensors.items()}
+    record = {"step": state.step, "seconds": state.seconds, "recipe": recipe.model_dump(mode="json")}
+    partial = path.with_name(path.name + ".part")
+    save_file(whole, partial, metadata={"training": json.dumps(record)})
+    partial.replace(path)
+
+
+def read_recipe(path: Path) -> Recipe:
+    """The recipe that a checkpoint was written under."""
+    with safe_open(path, framework="pt") as file:
+        return Recipe.model_validate(json.loads(file.metadata()["training"])["recipe"])
+
+
+def load_checkpoint(path: Path, state: TrainingState, recipe: Recipe) -> None:
+    """Restore ``state`` in place, bit for bit. Raises SettingError if the checkpoint belongs to another recipe."""
+    with safe_open(path, framework="pt") as file:
+        record = json.loads(file.metadata()["training"])
+        if Recipe.model_validate(record["recipe"]) != recipe:
+            raise SettingError(f"{path}: written under another recipe; give an empty --out folder, or the same recipe")
+        for name, parameter in state.network.named_parameters():
+            parameter.data.copy_(file.get_tensor(f"network/{name}"))
+            state.average[name].copy_(file.get_tensor(f"average/{name}"))
+            if record["step"]:
+                moments = {key: file.get_tensor(f"{key}/{name}") for key in ("exp_avg", "exp_avg_sq")}
+                state.optimiser.state[parameter] = {
+                    "step": torch.tensor(float(record["step"])),
+                    **{key: torch.empty_like(parameter.data).copy_(value) for key, value in moments.items()},
+                }
+    state.step, state.seconds = int(record["step"]), float(record["seconds"])

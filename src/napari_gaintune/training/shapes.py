@@ -1,0 +1,79 @@
+"""Shapes of particles and surfaces, on bare coordinates: (n, 3) float64 in the caller's unit (angstrom beside ase)."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import numpy.typing as npt
+
+Positions = npt.NDArray[np.float64]
+Mask = npt.NDArray[np.bool_]
+
+
+def polyhedron(rng: np.random.Generator, points: Positions, axes: Positions, radius: float) -> Mask:
+    """Which of ``points`` lie within a random truncated octahedron of about ``radius``, centred on the origin.
+
+    ``axes`` (3, 3) turns crystal into laboratory directions. The {111} faces lie nearest, {100} and {110} further out,
+    as for small fcc particles; each face's distance varies by itself, so that no particle is symmetric.
+    """
+    inside = np.ones(len(points), dtype=bool)
+    families = [((1, 1, 1), (0.75, 1.0)), ((1, 0, 0), (0.8, 1.15)), ((1, 1, 0), (0.9, 1.2))]
+    for family, (nearest, furthest) in families:
+        for face in {p for v in itertools.product(*[{i, -i} for i in family]) for p in itertools.permutations(v)}:
+            normal = axes @ (np.array(face) / np.linalg.norm(face))
+            inside &= points @ normal < radius * rng.uniform(nearest, furthest)
+    return inside
+
+
+def twinned(points: Positions, normal: Positions, offset: float) -> Positions:
+    """Mirror the half of a crystal beyond a plane, through the atoms of that plane nearest to ``offset``.
+
+    ``normal`` is a unit vector; mirroring an fcc crystal in one of its own {111} layers gives its coherent twin.
+    """
+    height = points @ normal
+    plane = height[np.argmin(np.abs(height - offset))]
+    below = points[height <= plane + 1e-6]
+    depth = (below @ normal) - plane
+    above = below[depth < -1e-6]
+    return np.concatenate([below, above - 2 * np.outer(depth[depth < -1e-6], normal)])
+
+
+def random_rotation(rng: np.random.Generator, in_plane_deg: float, out_of_plane_deg: float) -> Positions:
+    """A (3, 3) rotation: ``in_plane_deg`` about the beam (z), then up to ``out_of_plane_deg`` about x and about y."""
+    a, b, c = np.deg2rad([*rng.uniform(-out_of_plane_deg, out_of_plane_deg, 2), in_plane_deg])
+    about_x = np.array([[1, 0, 0], [0, np.cos(a), -np.sin(a)], [0, np.sin(a), np.cos(a)]])
+    about_y = np.array([[np.cos(b), 0, np.sin(b)], [0, 1, 0], [-np.sin(b), 0, np.cos(b)]])
+    about_z = np.array([[np.cos(c), -np.sin(c), 0], [np.sin(c), np.cos(c), 0], [0, 0, 1]])
+    return np.asarray(about_x @ about_y @ about_z)
+
+
+def remove_surface_atoms(rng: np.random.Generator, depth_below: Positions, depth: float, share: float) -> Mask:
+    """Which atoms stay when a ``share`` of those less than ``depth`` below the surface is taken away at random."""
+    return (depth_below > depth) | (rng.random(len(depth_below)) >= share)
+
+
+def apart(points: Positions, others: Positions, period: float, nearest: float) -> Mask:
+    """Which of ``points`` are no nearer than ``nearest`` to any of ``others``, where x repeats with ``period``."""
+    from scipy.spatial import cKDTree
+
+    images = np.concatenate([others + np.array([shift, 0, 0]) for shift in (-period, 0, period)])
+    distance, _ = cKDTree(images).query(points, distance_upper_bound=nearest)
+    return np.asarray(np.isinf(distance))
+
+
+def scattered_points(rng: np.random.Generator, box: Positions, count: int, nearest: float) -> Positions:
+    """About ``count`` random points in ``box`` (3,), thinned until no two are nearer than ``nearest``.
+
+    Drawn one cell of a grid at a time (a point per cell, jittered), then the later of each pair that is too near is
+    dropped: a fair picture of an amorphous film at HRTEM resolution, not a relaxed glass.
+    """
+    from scipy.spatial import cKDTree
+
+    points = rng.uniform(0, 1, (3 * count, 3)) * box
+    keep = np.ones(len(points), dtype=bool)
+    pairs = cKDTree(points).query_pairs(nearest, output_type="ndarray")
+    for first, second in pairs[np.lexsort(pairs.T[::-1])]:
+        if keep[first]:
+            keep[second] = False
+    return points[keep][:count]
