@@ -1,0 +1,1 @@
+"""How good a denoised image is: against a truth, against a second exposure, and against simple filters."""

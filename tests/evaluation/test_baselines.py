@@ -1,0 +1,93 @@
+"""The oracle blur finds the width that theory says is best; the flat image is a mean."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy.ndimage import gaussian_filter
+from scipy.optimize import minimize_scalar
+
+from napari_gaintune.errors import ImageError
+from napari_gaintune.evaluation.baselines import SIGMA_TOLERANCE_PX, best_gaussian_blur, blurred, flat_mean
+
+
+def waves(edge_px: int, period_px: float, amplitude: float) -> np.ndarray:
+    """Cosine rows whose mirrored continuation is the same cosine: a blur only lowers their amplitude."""
+    x = np.arange(edge_px) + 0.5
+    return np.broadcast_to(amplitude * np.cos(2 * np.pi * x / period_px), (edge_px, edge_px))
+
+
+def test_the_best_sigma_is_the_one_of_theory(rng: np.random.Generator) -> None:
+    edge_px, period_px, amplitude, noise_sd = 256, 32, 0.5, 1.0
+
+    def expected_error(sigma_px: float) -> float:
+        lost = 1 - np.exp(-((2 * np.pi / period_px * sigma_px) ** 2) / 2)
+        # near a mirrored border pixels are counted twice: on average this much more noise along each axis
+        mirrored = 1 + np.sqrt(np.pi) * sigma_px / edge_px
+        return amplitude**2 / 2 * lost**2 + noise_sd**2 / (4 * np.pi * sigma_px**2) * mirrored**2
+
+    best_px = minimize_scalar(expected_error, bounds=(1, 8), method="bounded").x
+    truth = waves(edge_px, period_px, amplitude)
+    found_px = [best_gaussian_blur(truth + noise_sd * rng.normal(size=truth.shape), truth)[1] for _ in range(12)]
+    standard_error = np.std(found_px, ddof=1) / np.sqrt(len(found_px))
+    assert 2 < best_px < 6
+    assert abs(np.mean(found_px) - best_px) < 6 * standard_error + SIGMA_TOLERANCE_PX
+
+
+def test_no_other_width_is_better(rng: np.random.Generator) -> None:
+    truth = waves(96, 24, 0.5)
+    noisy = rng.poisson(0.6 + truth) - 0.6
+    image, sigma_px = best_gaussian_blur(noisy, truth)
+    error = np.mean((image - truth) ** 2)
+    np.testing.assert_array_equal(image, blurred(noisy, sigma_px))
+    for other_px in np.arange(0.3, 48, 0.1):
+        change = np.mean((blurred(noisy, other_px) - truth) ** 2) - error
+        # at a minimum, being off by the tolerance costs next to nothing
+        assert change > -1e-4 * error, other_px
+
+
+def test_the_blur_is_the_sampled_gaussian_mirrored_at_the_borders(rng: np.random.Generator) -> None:
+    frames = rng.random((2, 40, 56))
+    expected = gaussian_filter(frames, (0, 2.5, 2.5), mode="reflect", truncate=8)
+    # a sampled Gaussian of 2.5 px aliases by exp(-2 π² 2.5²) = 1e-54; what is left is float32
+    np.testing.assert_allclose(blurred(frames, 2.5), expected, rtol=1e-6)
+
+
+def test_one_sigma_serves_a_series_and_frames_do_not_mix(rng: np.random.Generator) -> None:
+    truth = np.stack([waves(64, 32, 0.5), waves(64, 16, 0.5)])
+    noisy = truth + rng.normal(size=truth.shape)
+    image, sigma_px = best_gaussian_blur(noisy, truth)
+    assert image.shape == truth.shape
+    assert image.dtype == np.float32
+    np.testing.assert_array_equal(image[1], blurred(noisy[1], sigma_px))
+
+
+def test_a_clean_image_is_not_blurred(rng: np.random.Generator) -> None:
+    truth = rng.random((32, 40)).astype(np.float32)
+    image, sigma_px = best_gaussian_blur(truth, truth)
+    assert sigma_px == 0
+    np.testing.assert_array_equal(image, truth)
+    assert image is not truth
+
+
+def test_integer_counts_are_blurred_as_numbers(rng: np.random.Generator) -> None:
+    counts = rng.poisson(200, size=(32, 32)).astype(np.uint8)
+    image, sigma_px = best_gaussian_blur(counts, np.full((32, 32), 200.0))
+    assert sigma_px > 4
+    # sd of the blurred counts: sqrt(200 / (4 π)) / sigma, times 2 where the mirror repeats pixels
+    assert np.abs(image - 200).max() < 6 * 2 * np.sqrt(200 / (4 * np.pi)) / sigma_px
+
+
+def test_flat_mean_is_each_frames_mean(rng: np.random.Generator) -> None:
+    noisy = rng.poisson(3, size=(2, 5, 7)).astype(np.uint16)
+    flat = flat_mean(noisy)
+    assert flat.dtype == np.float32
+    assert flat.flags.writeable
+    np.testing.assert_allclose(flat, noisy.mean(axis=(1, 2), keepdims=True) + np.zeros_like(noisy), rtol=1e-6)
+
+
+def test_what_cannot_be_compared_is_refused() -> None:
+    with pytest.raises(ImageError, match="shapes differ"):
+        best_gaussian_blur(np.zeros((8, 8)), np.zeros((8, 9)))
+    with pytest.raises(ImageError, match="rows and columns"):
+        best_gaussian_blur(np.zeros(8), np.zeros(8))
