@@ -18,7 +18,8 @@ class BestOnHeldOut:
 
     At less than one electron per pixel the noise of the pixels swamps the objective. It is the same noise for every
     state, so states are compared by the pixel-wise difference to the start's loss, in which most of it cancels; and the
-    start is only left for a state that beats it by ``STANDARD_ERRORS`` standard errors of that difference.
+    start is only left for a state that beats it by ``STANDARD_ERRORS`` standard errors of that difference (the
+    differences of single pixels taken as independent, which is a little too sure of itself).
     """
 
     def __init__(self, objective: Objective, crops: Sequence[Crop], denoise: Denoise, start: State, seed: int) -> None:

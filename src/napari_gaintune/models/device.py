@@ -57,12 +57,12 @@ def has_bfloat16_matrix_unit() -> bool:
 
 @contextmanager
 def memory_errors_named(device: torch.device) -> Iterator[None]:
-    """Turns torch's out-of-memory errors, a bare RuntimeError on the CPU, into a DeviceError with the cure."""
+    """Turns out-of-memory errors, with torch a bare RuntimeError on the CPU, into a DeviceError with the cure."""
     try:
         yield
-    except torch.OutOfMemoryError as error:
-        raise DeviceError(f"{device}: out of memory; choose smaller crops (crop_size_px), or device cpu") from error
+    except (MemoryError, torch.OutOfMemoryError) as error:
+        raise DeviceError(f"{device}: out of memory; choose smaller crops (crop_size_px) or fewer frames") from error
     except RuntimeError as error:
         if "alloc" not in str(error).lower() and "memory" not in str(error).lower():
             raise
-        raise DeviceError(f"{device}: out of memory; choose smaller crops (crop_size_px) or fewer a step") from error
+        raise DeviceError(f"{device}: out of memory; choose smaller crops (crop_size_px) or fewer frames") from error
