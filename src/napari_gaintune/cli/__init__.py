@@ -1,0 +1,1 @@
+"""The command line: arguments become settings, reports become lines; no number is computed here."""

@@ -1,0 +1,126 @@
+"""``napari-gaintune denoise``."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+from cyclopts import Parameter
+
+from ..adaptation.config import checked
+from ..errors import GaintuneError, OutputError
+from ..pipeline.config import DenoiseConfig
+from ..pipeline.reports import DoneReport, FrameReport, Report
+from .flags import AsJson, Switch, as_flags, plain
+from .interrupts import Interrupts
+from .outcome import BAD_REQUEST, DONE, FAILED, INTERRUPTED, complain, spoken_frames, spoken_time
+from .progress import Progress
+
+FRAME_FIELDS = ("frame", "steps_run", "best_step", "improved", "message")
+DEFAULTS = checked(DenoiseConfig, {})
+
+if TYPE_CHECKING:
+    Settings = DenoiseConfig
+else:
+    Settings = as_flags(DenoiseConfig)
+
+
+def denoise(
+    image: Path,
+    /,
+    *,
+    output: Annotated[Path, Parameter(name=["--output", "-o"])],
+    settings: Settings = DEFAULTS,
+    dataset: int | None = None,
+    overwrite: Switch = False,
+    as_json: AsJson = False,
+) -> int:
+    """Denoise an image or a series of frames, each frame with the network adapted to it.
+
+    The result is an OME-TIFF of 32-bit floats in the unit of the input (counts stay counts), with the input's pixel
+    size, and the recipe of how it was made inside. The input is never changed.
+
+    Ctrl-C ends after the current step and keeps every finished frame. Exit code: 0 done, 1 failed while running, 2 bad
+    input or setting, 130 interrupted.
+
+    Parameters
+    ----------
+    image
+        TIFF, MRC or NumPy file, or a folder with one image per frame; with hyperspy and rosettasciio installed also
+        .dm3 .dm4 .emd .hspy .ser .tvips and others.
+    output
+        The file to write, ending in .ome.tif or .tif.
+    dataset
+        Which of several images in an .emd or .hspy file, counted from 0.
+    overwrite
+        Replace the output file if it exists.
+    as_json
+        Print one JSON object on standard output at the end, and nothing else there.
+    """
+    from ..io import open_series
+    from ..pipeline.save import denoise_to_file
+
+    started = time.perf_counter()
+    config = plain(DenoiseConfig, settings)
+    with Interrupts() as asked:
+        reports = denoise_to_file(open_series(image, dataset), config, output, overwrite, asked)
+        followed = follow(reports, Progress().begin(config))
+    return tell(followed, output, time.perf_counter() - started, as_json)
+
+
+@dataclass
+class Followed:
+    """What a job has reported: its frames without their pixels, its end, or the error that ended it."""
+
+    frames: list[dict[str, Any]] = field(default_factory=list)
+    frames_total: int = 0
+    done: DoneReport | None = None
+    error: GaintuneError | None = None
+
+
+def follow(reports: Iterator[Report], progress: Progress) -> Followed:
+    """Draw the reports until the job ends, by itself, by an error or by a second Ctrl-C."""
+    followed = Followed()
+    with progress:
+        try:
+            for report in reports:
+                progress.update(report)
+                if isinstance(report, FrameReport):
+                    followed.frames.append({name: getattr(report, name) for name in FRAME_FIELDS})
+                if isinstance(report, DoneReport):
+                    followed.done = report
+                else:
+                    followed.frames_total = report.frames_total
+        except GaintuneError as error:
+            followed.error = error
+        except KeyboardInterrupt:
+            followed.done = None
+    return followed
+
+
+def tell(followed: Followed, output: Path, seconds: float, as_json: bool) -> int:
+    """Say how the job ended, and in which file; returns the exit code."""
+    frames, done = followed.frames, followed.done
+    kept = f"{spoken_frames([f['frame'] for f in frames])} of {followed.frames_total} in {output}"
+    if followed.error is not None:
+        message = (
+            f"{followed.error}; kept: {kept}"
+            if frames and not isinstance(followed.error, OutputError)
+            else str(followed.error)
+        )
+        asked_wrongly = isinstance(followed.error, ValueError) or not followed.frames_total
+        return complain(message, BAD_REQUEST if asked_wrongly else FAILED)
+    if as_json and done is not None:
+        told = {"output": str(output) if frames else None, "frames": frames, "stopped": done.stopped}
+        print(json.dumps(told | {"provenance": done.provenance, "seconds": round(seconds, 3)}, indent=2))
+    if done is None or done.stopped:
+        return complain(f"interrupted; kept: {kept}" if frames else "interrupted; nothing was written", INTERRUPTED)
+    if not as_json:
+        improved = sum(f["improved"] for f in frames)
+        count = f"{len(frames)} frame" + ("s" if len(frames) > 1 else "")
+        print(f"{output}: {count}, {improved} improved by adaptation, {spoken_time(seconds)}")
+    return DONE

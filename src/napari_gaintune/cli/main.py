@@ -1,0 +1,65 @@
+"""The program ``napari-gaintune``: its commands, and how errors become one line and an exit code."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from collections.abc import Sequence
+
+from cyclopts import App, CycloptsError, Parameter
+
+from ..errors import GaintuneError
+from .demo import demo
+from .denoise import denoise
+from .flags import usage_message
+from .models import models
+from .outcome import BAD_REQUEST, FAILED, INTERRUPTED, complain
+
+HELP = """Denoise electron micrographs with a pre-trained network that adapts itself to each noisy image (GainTuning).
+
+Give a command --help for its settings, for example: napari-gaintune denoise --help"""
+
+
+def _version() -> str:
+    from .. import __version__
+
+    return str(__version__)
+
+
+app = App(
+    name="napari-gaintune",
+    help=HELP,
+    help_format="markdown",
+    version=_version,
+    default_parameter=Parameter(negative=()),
+)
+app.command(denoise)
+app.command(models)
+app.command(demo)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command line (the program's own by default) and return its exit code.
+
+    0 done, 1 failed while running, 2 asked for what cannot be done, 130 interrupted.
+    """
+    # Whoever ends the program, a scheduler or Ctrl-C, finds the same clean end.
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        code = app(
+            sys.argv[1:] if arguments is None else arguments,
+            exit_on_error=False,
+            print_error=False,
+            result_action="return_value",
+        )
+        return int(code or 0)
+    except CycloptsError as error:
+        return complain(f"{usage_message(error)}; see napari-gaintune --help", BAD_REQUEST)
+    except GaintuneError as error:
+        return complain(str(error), BAD_REQUEST)
+    except MemoryError:
+        return complain("out of memory; choose fewer or smaller frames", FAILED)
+    except KeyboardInterrupt:
+        return complain("interrupted; nothing was written", INTERRUPTED)
+    finally:
+        signal.signal(signal.SIGTERM, before)

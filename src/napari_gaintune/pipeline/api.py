@@ -1,0 +1,55 @@
+"""The Python face: one call for an image, a series, a layer or a signal."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..adaptation.config import checked
+from ..image import Float32
+from ..io import series_from
+from .config import DenoiseConfig
+from .job import DenoiseJob
+from .reports import DoneReport, FrameReport, StepReport
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a denoising gave.
+
+    ``image`` float32 in the input's unit and shape, (frames, h, w) where only some frames were chosen; ``history`` the
+    step reports; ``frames`` the frames' reports; ``provenance`` the recipe.
+    """
+
+    image: Float32
+    history: tuple[StepReport, ...]
+    frames: tuple[FrameReport, ...]
+    provenance: dict[str, Any]
+
+
+def denoise(image: Any, **settings: Any) -> Result:
+    """Denoise an image or a series with a pre-trained network adapted to it.
+
+    ``image`` is a numpy or dask array (h, w) or (..., h, w), a napari layer, a hyperspy Signal2D, or a path; integers or
+    floats in any unit. ``settings`` are the fields of ``DenoiseConfig``: model, objective, steps, frames, seed, device
+    and more. The result holds all chosen frames in memory; for long series use ``denoise_to_file``. Raises ImageError,
+    SettingError, ModelError, NoiseModelError or DeviceError before any work where the cause can be known.
+    """
+    series = series_from(image)
+    job = DenoiseJob(series, checked(DenoiseConfig, settings))
+    out = np.empty((len(job.frames), *series.shape[-2:]), np.float32)
+    history: list[StepReport] = []
+    frames: list[FrameReport] = []
+    recipe: dict[str, Any] = {}
+    for report in job.run():
+        if isinstance(report, StepReport):
+            history.append(report)
+        elif isinstance(report, FrameReport):
+            out[report.position] = report.image
+            frames.append(report)
+        elif isinstance(report, DoneReport):
+            recipe = report.provenance
+    whole = len(job.frames) == len(series)
+    return Result(out.reshape(series.shape) if whole else out, tuple(history), tuple(frames), recipe)

@@ -1,0 +1,44 @@
+"""Every setting of a denoising job: the adaptation's, and which model, frames, device and intensity scale."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from ..adaptation.config import AdaptationConfig
+
+
+class DenoiseConfig(AdaptationConfig):
+    """A whole job. Flat, so that a field is a CLI flag, a form row and a keyword argument by the same name."""
+
+    model: str = Field(
+        "blindspot-hrtem", title="Model", description="A pre-trained model by name, or the path of a .safetensors file."
+    )
+    frames: str = Field(
+        "all", title="Frames", description="all, one number (7), or a range whose end is left out (0:40, 10:, ::2)."
+    )
+    series: Literal["episodic", "shared"] = Field(
+        "episodic", title="Series",
+        description="episodic: each frame starts from the pre-trained model; shared: one adaptation serves all frames.",
+        json_schema_extra={"advanced": True},
+    )  # fmt: skip
+    device: str = Field(
+        "auto", title="Device", description="auto, cpu, cuda or cuda:1; auto takes a CUDA GPU if there is one."
+    )
+    precision: Literal["auto", "float32", "bfloat16"] = Field(
+        "auto", title="Precision", description="Of the inner layers; auto: bfloat16 where the machine computes it fast.",
+        json_schema_extra={"advanced": True},
+    )  # fmt: skip
+    detector_gain: float = Field(
+        0.0, ge=0, title="Detector gain", description="Counts per electron; 0: estimated from the frame's noise.",
+        json_schema_extra={"advanced": True, "unit": "counts/e⁻", "zero": "estimated"},
+    )  # fmt: skip
+    detector_offset: float = Field(
+        0.0, title="Detector offset", description="Counts where no electron arrived.",
+        json_schema_extra={"advanced": True, "unit": "counts"},
+    )  # fmt: skip
+    nonfinite: Literal["error", "fill"] = Field(
+        "error", title="NaN and inf", description="error: refuse such a frame; fill: replace by the median of neighbours.",
+        json_schema_extra={"advanced": True},
+    )  # fmt: skip

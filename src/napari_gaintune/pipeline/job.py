@@ -1,0 +1,188 @@
+"""A job: frames in, adapt, predict in tiles, frames out. The one path of command line, dock and Python."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..adaptation.crops import Frames
+from ..adaptation.loop import CROP_MARGIN_PX, Step, adapt
+from ..adaptation.objectives import Objective, Situation, build_objective
+from ..adaptation.parameters import Handle, tuned
+from ..errors import ImageError
+from ..image import Float32, FrameSeries, check_frame
+from ..models.catalogue import load_denoiser
+from ..models.device import choose_device, choose_precision, memory_errors_named
+from ..models.prediction import predict
+from ..noise.intensity import IntensityScale, electron_scale, unit_scale
+from ..noise.level import noise_sd
+from .clock import Clock
+from .config import DenoiseConfig
+from .frames import select_frames
+from .provenance import FrameRecord, provenance
+from .reports import DoneReport, FrameReport, Report, StepReport
+
+Stop = Callable[[], bool]
+SHARED_FRAMES = 16  # of a series, evenly spaced, are kept in memory while one adaptation serves them all
+
+
+@dataclass
+class _Loaded:
+    """A frame read and scaled; ``noisy`` (h, w) in the model's unit on the CPU."""
+
+    index: int
+    position: int
+    counts: Float32
+    scale: IntensityScale
+    noisy: Tensor
+    notes: list[str] = field(default_factory=list)
+
+
+class DenoiseJob:
+    """Denoise ``series`` as ``config`` says.
+
+    Building a job checks all that can be known before a pixel is read: frames, model and its hash, device, frame size.
+    Raises a GaintuneError with the value, the rule and the cure.
+    """
+
+    def __init__(self, series: FrameSeries, config: DenoiseConfig) -> None:
+        self.series, self.config = series, config
+        self.frames = select_frames(config.frames, len(series))
+        self.device = choose_device(config.device)
+        self.precision = choose_precision(config.precision, self.device)
+        self.denoiser = load_denoiser(config.model)
+        smallest = self.denoiser.smallest_frame_px
+        if min(series.shape[-2:]) < smallest:
+            raise ImageError(
+                f"{series.name}: {series.shape[-2]} x {series.shape[-1]} px is smaller than the {smallest} px receptive "
+                f"field of {self.denoiser.card.name}; use larger frames or a model with a smaller receptive field"
+            )
+        self._records: list[FrameRecord] = []
+
+    def run(self, stop: Stop = lambda: False, preview_interval_s: float | None = None) -> Iterator[Report]:
+        """The reports of the job, one after each step and each frame, and a DoneReport at the end.
+
+        ``stop`` is read before every step; the running frame is then finished from its best state so far. With
+        ``preview_interval_s`` some step reports hold a preview, at most one in that time, and never so many that they
+        take more than a quarter of it.
+        """
+        self._records.clear()
+        clock = Clock(len(self.frames), self.config.steps, preview_interval_s)
+        with memory_errors_named(self.device):
+            self.denoiser.place(self.device, self.precision)
+            with tuned(self.denoiser) as handle:
+                walk = self._shared if self.config.series == "shared" else self._episodic
+                for report in walk(handle, clock, stop):
+                    if isinstance(report, FrameReport):
+                        clock.frame_done()
+                    yield report
+        finished = len(self._records) == len(self.frames)
+        yield DoneReport(provenance(self, self._records), stopped=stop() and not finished)
+
+    def _episodic(self, handle: Handle, clock: Clock, stop: Stop) -> Iterator[Report]:
+        for position, index in enumerate(self.frames):
+            if position and stop():
+                return
+            loaded = self._load(index, position)
+            if isinstance(loaded, FrameReport):
+                yield loaded
+                continue
+            handle.reset()
+            last = yield from self._adapt(handle, [loaded], clock, stop)
+            yield self._finish(handle, loaded, last)
+
+    def _shared(self, handle: Handle, clock: Clock, stop: Stop) -> Iterator[Report]:
+        places = np.unique(np.linspace(0, len(self.frames) - 1, SHARED_FRAMES).round().astype(int))
+        sampled = [self._load(self.frames[place], int(place)) for place in places]
+        usable = [frame for frame in sampled if isinstance(frame, _Loaded)]
+        clock.share()
+        last = Step(0, None, None, 0)
+        if usable:
+            last = yield from self._adapt(handle, usable, clock, stop)
+        for position, index in enumerate(self.frames):
+            if position and stop():
+                return
+            loaded = self._load(index, position)
+            yield loaded if isinstance(loaded, FrameReport) else self._finish(handle, loaded, last)
+
+    def _load(self, index: int, position: int) -> _Loaded | FrameReport:
+        """A frame ready for the network, or, where a frame is constant, its report: it is its own best estimate."""
+        name = f"{self.series.name}, frame {index}" if len(self.series) > 1 else self.series.name
+        stored = self.series.frame(index)
+        counts = check_frame(stored, name, self.config.nonfinite, self.denoiser.smallest_frame_px)
+        if counts.min() == counts.max():
+            message = f"{name}: every pixel is {counts.flat[0]:g}; there is nothing to denoise, returned unchanged"
+            self._records.append(FrameRecord(index, None, 0, 0, message))
+            return FrameReport(index, position, len(self.frames), counts, 0, 0, False, message)
+        scale = self._scale(counts, stored.dtype)
+        noisy = torch.from_numpy(scale.to_model(counts))
+        return _Loaded(index, position, counts, scale, noisy, self._dose_notes(noisy, name))
+
+    def _scale(self, counts: Float32, dtype: np.dtype[np.generic]) -> IntensityScale:
+        card, config = self.denoiser.card, self.config
+        if config.detector_gain > 0:
+            return IntensityScale(config.detector_offset, config.detector_gain)
+        if card.intensity_unit == "electrons":
+            return electron_scale(counts, card.dose_range_e_per_px, config.detector_offset)
+        return unit_scale(counts, dtype)
+
+    def _dose_notes(self, noisy: Tensor, name: str) -> list[str]:
+        dose_range, dose = self.denoiser.card.dose_range_e_per_px, float(noisy.mean())
+        if dose_range is None or dose_range[0] * 0.99 <= dose <= dose_range[1] * 1.01:
+            return []
+        return [f"{name}: {dose:.3g} e⁻/px is outside the {dose_range[0]:g} to {dose_range[1]:g} e⁻/px of the model"]
+
+    def _objective(self, loaded: list[_Loaded]) -> Objective:
+        config, scale = self.config, loaded[0].scale
+        level = config.noise_sd / scale.per_unit or noise_sd(loaded[0].noisy.numpy())
+        situation = Situation(
+            is_blind=self.denoiser.network.is_blind,
+            intensity_unit=self.denoiser.card.intensity_unit,
+            noise=config.noise,
+            noise_sd=level,
+            compute_dtype=self.precision,
+        )
+        return build_objective(config.objective, situation)
+
+    def _adapt(self, handle: Handle, loaded: list[_Loaded], clock: Clock, stop: Stop) -> Generator[Report, None, Step]:
+        """Adapt to the loaded frames, the first of which is shown in previews; returns the last step."""
+        first, last = loaded[0], Step(0, None, None, 0)
+        if self.config.steps == 0:
+            return last
+        objective = self._objective(loaded)
+        pseudo_clean = [predict(handle.network, f.noisy) for f in loaded] if objective.needs_pseudo_clean else None
+        chance = random_stream(self.config.seed, first.index)
+        frames = Frames.build([f.noisy for f in loaded], pseudo_clean, CROP_MARGIN_PX, chance)
+        for last in adapt(handle, frames, objective, self.config, chance, stop):
+            preview = None
+            if clock.preview_due():
+                with clock.making_preview():
+                    preview = first.scale.to_input(predict(handle.network, first.noisy).numpy())
+            clock.step_done(last.step)
+            yield StepReport(
+                first.index, first.position, len(self.frames), last.step, self.config.steps, last.loss, last.change,
+                preview, clock.seconds_left(),
+            )  # fmt: skip
+        return last
+
+    def _finish(self, handle: Handle, loaded: _Loaded, last: Step) -> FrameReport:
+        image = loaded.scale.to_input(predict(handle.network, loaded.noisy).numpy())
+        improved = last.best_step > 0
+        notes = list(loaded.notes)
+        if last.step > 0 and not improved:
+            notes.append("no step beat the pre-trained network on held-out pixels: its result is kept")
+        message = "; ".join(notes)
+        self._records.append(FrameRecord(loaded.index, loaded.scale, last.step, last.best_step, message))
+        return FrameReport(
+            loaded.index, loaded.position, len(self.frames), image, last.step, last.best_step, improved, message
+        )
+
+
+def random_stream(seed: int, frame: int) -> torch.Generator:
+    """Chance for one frame: the same whatever other frames are denoised, and in whatever order."""
+    state = np.random.SeedSequence([seed, frame]).generate_state(1, np.uint64)[0]
+    return torch.Generator().manual_seed(int(state >> np.uint64(1)))

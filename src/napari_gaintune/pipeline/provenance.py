@@ -1,0 +1,56 @@
+"""The recipe of a result: everything needed to make it again."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from ..noise.intensity import IntensityScale
+
+if TYPE_CHECKING:
+    from .job import DenoiseJob
+
+
+@dataclass(frozen=True)
+class FrameRecord:
+    """What was done to one frame; ``scale`` is None where nothing was."""
+
+    frame: int
+    scale: IntensityScale | None
+    steps_run: int
+    best_step: int
+    message: str
+
+
+def provenance(job: DenoiseJob, records: Sequence[FrameRecord]) -> dict[str, Any]:
+    """JSON-able. No date or path in it, so that the same work gives the same file."""
+    card, series = job.denoiser.card, job.series
+    return {
+        "program": "napari-gaintune",
+        "settings": job.config.model_dump(mode="json"),
+        "model": {"name": card.name, "architecture": card.architecture, "sha256": card.sha256},
+        "input": {
+            "name": series.name,
+            "shape": list(series.shape),
+            "dtype": str(series.dtype),
+            "hash": series.fingerprint(),
+        },
+        "frames": [asdict(record) for record in records],
+        "machine": {
+            "device": str(job.device),
+            "precision": str(job.precision).removeprefix("torch."),
+            "threads": torch.get_num_threads(),
+            "processor": platform.machine(),
+        },
+        "versions": {
+            "napari-gaintune": version("napari-gaintune"),
+            "torch": torch.__version__,
+            "numpy": version("numpy"),
+            "python": platform.python_version(),
+        },
+    }

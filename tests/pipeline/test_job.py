@@ -1,0 +1,197 @@
+"""A job end to end, through the Python face: what goes in, what comes out, and what is refused."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from napari_gaintune import denoise, load_denoiser
+from napari_gaintune.adaptation.config import checked
+from napari_gaintune.adaptation.objectives import OBJECTIVES
+from napari_gaintune.errors import DeviceError, ImageError, ModelError, NoiseModelError, SettingError
+from napari_gaintune.image import ArraySeries
+from napari_gaintune.models.device import memory_errors_named
+from napari_gaintune.models.prediction import predict
+from napari_gaintune.pipeline.config import DenoiseConfig
+from napari_gaintune.pipeline.job import DenoiseJob
+from napari_gaintune.pipeline.reports import DoneReport, FrameReport, StepReport
+
+FAST = {"steps": 10, "crop_size_px": 32}
+SHAPE = (88, 96)
+
+
+def series(rng: np.random.Generator, frames: int = 3) -> np.ndarray[Any, Any]:
+    wave = 0.5 + 0.2 * np.sin(np.linspace(0, 20, SHAPE[1]))
+    return rng.poisson(np.broadcast_to(wave, (frames, *SHAPE))).astype(np.uint16)
+
+
+@pytest.mark.parametrize("objective", OBJECTIVES)
+@pytest.mark.parametrize("mode", ["episodic", "shared"])
+def test_every_objective_on_every_model_gives_frames_in_the_inputs_unit(
+    model: str, objective: str, mode: str, rng: np.random.Generator
+) -> None:
+    counts = series(rng, 2) * 100
+    before = counts.copy()
+    result = denoise(counts, model=model, objective=objective, series=mode, **FAST)
+    assert result.image.shape == counts.shape
+    assert result.image.dtype == np.float32
+    assert np.isfinite(result.image).all()
+    assert np.array_equal(counts, before)
+    json.dumps(result.provenance)
+    assert result.provenance["settings"]["objective"] == objective
+    assert [frame.frame for frame in result.frames] == [0, 1]
+    losses = [step.loss for step in result.history if step.step > 0]
+    assert len(losses) == FAST["steps"] * (2 if mode == "episodic" else 1)
+
+
+def test_no_steps_give_the_pretrained_result(model: str, rng: np.random.Generator) -> None:
+    counts = series(rng, 1)[0]
+    result = denoise(counts, model=model, steps=0, detector_gain=1, precision="float32")
+    expected = predict(load_denoiser(model).network, torch.from_numpy(counts.astype(np.float32))).numpy()
+    assert np.array_equal(result.image, expected)
+    assert not result.frames[0].improved
+    assert result.frames[0].message == ""
+
+
+def test_same_seed_same_bits_and_frames_do_not_depend_on_each_other(blindspot: str, rng: np.random.Generator) -> None:
+    counts = series(rng)
+    every, again, last, other = (
+        denoise(counts, model=blindspot, objective="sure", learning_rate=0.02, **FAST, **more).image
+        for more in ({"seed": 4}, {"seed": 4}, {"seed": 4, "frames": "2"}, {"seed": 5})
+    )
+    assert np.array_equal(every, again)
+    assert np.array_equal(every[2], last[0])
+    assert not np.array_equal(every, other)
+
+
+@pytest.mark.parametrize("scale", [1.0, 37.0])
+@pytest.mark.parametrize("offset", [0.0, -500.0])
+@pytest.mark.parametrize("dtype", ["float32", "float64", ">f4", "int16", ">i2", "int32"])
+def test_unit_offset_and_type_of_the_input_do_not_matter(
+    dncnn: str, scale: float, offset: float, dtype: str, rng: np.random.Generator
+) -> None:
+    counts = series(rng, 1)[0]
+    settings = {**FAST, "model": dncnn, "precision": "float32"}
+    plain = denoise(counts, detector_gain=1, **settings).image
+    moved = denoise(
+        (counts * scale + offset).astype(dtype), detector_gain=scale, detector_offset=offset, **settings
+    ).image
+    # counts * scale + offset is exact; on the way back one float32 rounding of a value near |offset| + scale
+    np.testing.assert_allclose(moved, plain * scale + offset, atol=2**-22 * (abs(offset) + 10 * scale))
+
+
+def test_the_scale_is_estimated_where_it_is_not_given(dncnn: str, rng: np.random.Generator) -> None:
+    electrons = series(rng, 1)[0]
+    report = denoise(electrons * 116, model=dncnn, **FAST).provenance["frames"][0]
+    assert report["scale"]["per_unit"] == pytest.approx(116, rel=0.15)
+
+
+def test_shapes_are_kept(dncnn: str, rng: np.random.Generator) -> None:
+    counts = series(rng, 4)
+    settings = {**FAST, "model": dncnn, "steps": 0}
+    assert denoise(counts[0], **settings).image.shape == SHAPE
+    assert denoise(counts, **settings).image.shape == (4, *SHAPE)
+    assert denoise(counts.reshape(2, 2, *SHAPE), **settings).image.shape == (2, 2, *SHAPE)
+    assert denoise(counts, frames="1:3", **settings).image.shape == (2, *SHAPE)
+    assert denoise(counts[..., ::2, :], **settings).image.shape == (4, 44, 96)
+
+
+def test_reports_come_in_order_and_count(dncnn: str, rng: np.random.Generator) -> None:
+    job = DenoiseJob(ArraySeries(series(rng)), DenoiseConfig(model=dncnn, frames="1:3", **FAST))
+    reports = list(job.run(preview_interval_s=0))
+    assert isinstance(reports[-1], DoneReport)
+    assert not reports[-1].stopped
+    frames = [report for report in reports if isinstance(report, FrameReport)]
+    assert [(report.frame, report.position) for report in frames] == [(1, 0), (2, 1)]
+    steps = [report for report in reports if isinstance(report, StepReport)]
+    assert [report.step for report in steps] == list(range(11)) * 2
+    assert all(report.steps == 10 and report.frames_total == 2 for report in steps)
+    previews = [report.preview for report in steps if report.preview is not None]
+    assert previews
+    assert all(preview.shape == SHAPE for preview in previews)
+    assert not any(report.preview is not None for report in job.run() if isinstance(report, StepReport))
+
+
+def test_previews_do_not_change_the_result(dncnn: str, rng: np.random.Generator) -> None:
+    job = DenoiseJob(ArraySeries(series(rng, 1)), DenoiseConfig(model=dncnn, **FAST))
+    with_previews, without = (
+        next(report.image for report in job.run(preview_interval_s=interval) if isinstance(report, FrameReport))
+        for interval in (0, None)
+    )
+    assert np.array_equal(with_previews, without)
+
+
+@pytest.mark.parametrize("mode", ["episodic", "shared"])
+def test_a_stopped_job_finishes_the_frame_it_is_at(dncnn: str, mode: str, rng: np.random.Generator) -> None:
+    job = DenoiseJob(ArraySeries(series(rng)), DenoiseConfig(model=dncnn, series=mode, steps=1000, crop_size_px=32))
+    seen: list[object] = []
+    for report in job.run(stop=lambda: len(seen) >= 5):
+        seen.append(report)
+    frames = [report for report in seen if isinstance(report, FrameReport)]
+    assert [frame.frame for frame in frames] == [0]
+    assert frames[0].steps_run < 6
+    assert isinstance(seen[-1], DoneReport)
+    assert seen[-1].stopped
+    assert [record["frame"] for record in seen[-1].provenance["frames"]] == [0]
+
+
+@pytest.mark.parametrize("value", [0, 7])
+def test_a_constant_frame_in_a_series_is_returned_with_a_word(dncnn: str, value: int, rng: np.random.Generator) -> None:
+    counts = series(rng)
+    counts[1] = value
+    result = denoise(counts, model=dncnn, **FAST)
+    assert np.array_equal(result.image[1], counts[1])
+    assert f"every pixel is {value}" in result.frames[1].message
+    assert not any("every pixel" in result.frames[other].message for other in (0, 2))
+
+
+def test_a_dose_the_model_does_not_know_is_said(dncnn: str, rng: np.random.Generator) -> None:
+    bright = rng.poisson(50.0, SHAPE)
+    result = denoise(bright, model=dncnn, detector_gain=1, steps=0)
+    assert "outside the 0.2 to 2 e⁻/px of the model" in result.frames[0].message
+
+
+def test_nan_is_refused_with_its_place_or_filled(dncnn: str, rng: np.random.Generator) -> None:
+    frames = series(rng).astype(np.float32)
+    frames[2, 3, 5] = np.nan
+    with pytest.raises(ImageError, match="frame 2: 1 of 8448 pixels are NaN or infinite, the first at row 3, column 5"):
+        denoise(frames, model=dncnn, **FAST)
+    assert np.isfinite(denoise(frames, model=dncnn, nonfinite="fill", **FAST).image).all()
+
+
+def test_what_cannot_be_done_is_refused_before_any_work(model: str, rng: np.random.Generator) -> None:
+    class Untouchable(ArraySeries):
+        def frame(self, index: int) -> np.ndarray[Any, Any]:
+            raise AssertionError("a pixel was read")
+
+    whole = Untouchable(series(rng))
+    for settings, error, message in (
+        ({"frames": "9"}, SettingError, "the series has 3 frames"),
+        ({"model": "gpt"}, ModelError, "model 'gpt' is unknown"),
+        ({"device": "cuda:77"}, DeviceError, "cuda:77"),
+        ({"device": "tpu"}, DeviceError, "write auto, cpu, cuda or cuda:1"),
+    ):
+        with pytest.raises(error, match=message):
+            DenoiseJob(whole, checked(DenoiseConfig, {"model": model, **settings}))
+    with pytest.raises(ImageError, match="4 x 96 px is smaller than"):
+        DenoiseJob(Untouchable(series(rng)[:, :4]), DenoiseConfig(model=model))
+
+
+def test_a_frame_without_noise_is_refused_with_the_cure(dncnn: str) -> None:
+    ramp = np.broadcast_to(np.arange(96, dtype=np.float32), SHAPE)
+    with pytest.raises(NoiseModelError, match="no noise found.*give the detector gain"):
+        denoise(ramp, model=dncnn, **FAST)
+
+
+def test_running_out_of_memory_is_told_apart_from_other_errors() -> None:
+    with (
+        pytest.raises(DeviceError, match="out of memory; choose smaller crops"),
+        memory_errors_named(torch.device("cpu")),
+    ):
+        torch.empty(2**60, dtype=torch.uint8)
+    with pytest.raises(RuntimeError, match="size"), memory_errors_named(torch.device("cpu")):
+        torch.zeros(2) + torch.zeros(3)
