@@ -1,0 +1,102 @@
+"""Below the form: buttons, progress, one line of text, and the curves."""
+
+from __future__ import annotations
+
+from enum import Enum
+
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QPushButton, QSizePolicy, QVBoxLayout, QWidget
+
+from ..pipeline.reports import StepReport
+from .curve import LiveCurve
+from .editors import tool_tip
+
+BAR_PARTS = 1000
+
+
+class State(Enum):
+    """What the dock is doing."""
+
+    IDLE = "Run"
+    RUNNING = "Cancel"
+    CANCELLING = "Cancelling …"
+    SAVING = "Saving …"
+
+
+class RunPanel(QWidget):
+    """Shows what it is told."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.run_button = QPushButton()
+        self.compare_button = QPushButton("Compare")
+        self.compare_button.setCheckable(True)
+        self.compare_button.setToolTip(tool_tip("Source, denoised image and reference side by side, with one camera."))
+        self.save_button = QPushButton("Save …")
+        self.save_button.setToolTip(tool_tip("Write the denoised layer as OME-TIFF, with its calibration and recipe."))
+        self.bar = QProgressBar()
+        self.bar.setRange(0, BAR_PARTS)
+        self.bar.setTextVisible(False)
+        self.bar.setFixedHeight(6)
+        self.status = QLabel()
+        self.status.setWordWrap(True)
+        self.status.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self.status.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum)
+        self.curve = LiveCurve()
+        self.curve.hide()
+        self._lay_out()
+        self.set_state(State.IDLE)
+        self.allow(compare=False, save=False)
+
+    def _lay_out(self) -> None:
+        buttons = QHBoxLayout()
+        buttons.setSpacing(4)
+        for button, stretch in ((self.run_button, 2), (self.compare_button, 1), (self.save_button, 1)):
+            buttons.addWidget(button, stretch)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(6)
+        layout.addLayout(buttons)
+        layout.addWidget(self.bar)
+        layout.addWidget(self.status)
+        layout.addWidget(self.curve, 1)
+        layout.addStretch()
+
+    def set_state(self, state: State) -> None:
+        self.state = state
+        self.run_button.setText(state.value)
+        self.run_button.setEnabled(state in (State.IDLE, State.RUNNING))
+        self.bar.setVisible(state in (State.RUNNING, State.CANCELLING))
+
+    def allow(self, *, compare: bool, save: bool) -> None:
+        """Which buttons have something to work on."""
+        self.compare_button.setEnabled(compare)
+        self.save_button.setEnabled(save)
+
+    def begin(self) -> None:
+        """A new run."""
+        self.bar.setValue(0)
+        self.curve.clear()
+        self.curve.show()
+
+    def say(self, text: str) -> None:
+        self.status.setText(text)
+
+    def show_steps(self, reports: list[StepReport]) -> None:
+        """Draw the curve, and where the run stands."""
+        self.curve.add(reports)
+        last = reports[-1]
+        done = (last.position + last.step / max(1, last.steps)) / last.frames_total
+        self.bar.setValue(round(BAR_PARTS * done))
+        if self.state is State.RUNNING:
+            frame = f"frame {last.position + 1} of {last.frames_total}, " if last.frames_total > 1 else ""
+            left = "" if last.seconds_left is None else f", {duration(last.seconds_left)} left"
+            self.say(f"{frame}step {last.step} of {last.steps}{left}".capitalize())
+
+
+def duration(seconds: float) -> str:
+    """As a person would say it: 40 s, 3 min, 2 h 10 min."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60} min"
