@@ -29,8 +29,8 @@ def reports(series: str) -> list[Report]:
         for step in range(STEPS + 1)
     ]
     frames = [
-        FrameReport(0, 0, FRAMES, image, STEPS, 4, True, ""),
-        FrameReport(1, 1, FRAMES, image, STEPS, 0, False, "no step was better"),
+        FrameReport(0, 0, FRAMES, image, STEPS, 4, True, "", None),
+        FrameReport(1, 1, FRAMES, image, STEPS, 0, False, "no step was better", None),
     ]
     ordered = steps + frames if series == "shared" else [*steps[:6], frames[0], *steps[6:], frames[1]]
     return [*ordered, DoneReport({}, False)]

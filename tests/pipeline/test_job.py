@@ -149,6 +149,28 @@ def test_a_constant_frame_in_a_series_is_returned_with_a_word(dncnn: str, value:
     assert not any("every pixel" in result.frames[other].message for other in (0, 2))
 
 
+@pytest.mark.parametrize("mode", ["episodic", "shared"])
+def test_the_recipe_names_every_frame_once(dncnn: str, mode: str, rng: np.random.Generator) -> None:
+    counts = series(rng, 4)
+    counts[0] = 0
+    recipe = denoise(counts, model=dncnn, series=mode, **FAST).provenance
+    assert [record["frame"] for record in recipe["frames"]] == [0, 1, 2, 3]
+
+
+def test_a_single_frame_cut_short_is_called_stopped(dncnn: str, rng: np.random.Generator) -> None:
+    job = DenoiseJob(ArraySeries(series(rng, 1)), DenoiseConfig(model=dncnn, steps=1000, crop_size_px=32))
+    seen: list[object] = []
+    for report in job.run(stop=lambda: len(seen) >= 5):
+        seen.append(report)
+    assert isinstance(seen[-1], DoneReport)
+    assert seen[-1].stopped
+
+
+def test_a_guessed_offset_is_said(dncnn: str, rng: np.random.Generator) -> None:
+    standardised = series(rng, 1)[0] - 5.0
+    assert "give detector_gain and detector_offset" in denoise(standardised, model=dncnn, steps=0).frames[0].message
+
+
 def test_a_dose_the_model_does_not_know_is_said(dncnn: str, rng: np.random.Generator) -> None:
     bright = rng.poisson(50.0, SHAPE)
     result = denoise(bright, model=dncnn, detector_gain=1, steps=0)

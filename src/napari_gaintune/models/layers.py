@@ -106,10 +106,16 @@ def unrectify_gradient(grad: Tensor, out: Tensor, slope: float) -> Tensor:
 
 def _gain_gradient(grad: Tensor, out: Tensor, bias: Tensor | None, channel_gain: Tensor, slope: float) -> Tensor:
     before = out if slope in (0, 1) else torch.where(out > 0, out, out / slope)
-    total = (grad * before).sum(dim=(0, 2, 3), dtype=torch.float32)
+    total = _sum_per_channel(grad * before)
     if bias is not None:
-        total = total - bias.float() * grad.sum(dim=(0, 2, 3), dtype=torch.float32)
+        total = total - bias.float() * _sum_per_channel(grad)
     return total / torch.copysign(channel_gain.detach().abs().clamp_min(SMALLEST_CHANNEL_GAIN), channel_gain.detach())
+
+
+def _sum_per_channel(x: Tensor) -> Tensor:
+    """Sum over all but the channels, float32: a product with ones, which accumulates in float32 without a copy of x."""
+    rows = x.permute(0, 2, 3, 1).reshape(-1, x.shape[1])
+    return (torch.ones(1, len(rows), dtype=x.dtype, device=x.device) @ rows)[0].float()
 
 
 def _input_gradient(grad: Tensor, scaled: Tensor, padding: int) -> Tensor:

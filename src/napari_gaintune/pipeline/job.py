@@ -36,7 +36,6 @@ class _Loaded:
 
     index: int
     position: int
-    counts: Float32
     scale: IntensityScale
     noisy: Tensor
     notes: list[str] = field(default_factory=list)
@@ -61,7 +60,7 @@ class DenoiseJob:
                 f"{series.name}: {series.shape[-2]} x {series.shape[-1]} px is smaller than the {smallest} px receptive "
                 f"field of {self.denoiser.card.name}; use larger frames or a model with a smaller receptive field"
             )
-        self._records: list[FrameRecord] = []
+        self.records: list[FrameRecord] = []
 
     def run(self, stop: Stop = lambda: False, preview_interval_s: float | None = None) -> Iterator[Report]:
         """The reports of the job, one after each step and each frame, and a DoneReport at the end.
@@ -70,7 +69,7 @@ class DenoiseJob:
         ``preview_interval_s`` some step reports hold a preview, at most one in that time, and never so many that they
         take more than a quarter of it.
         """
-        self._records.clear()
+        self.records.clear()
         clock = Clock(len(self.frames), self.config.steps, preview_interval_s)
         with memory_errors_named(self.device):
             self.denoiser.place(self.device, self.precision)
@@ -79,9 +78,14 @@ class DenoiseJob:
                 for report in walk(handle, clock, stop):
                     if isinstance(report, FrameReport):
                         clock.frame_done()
+                        self.records.append(FrameRecord.of(report))
                     yield report
-        finished = len(self._records) == len(self.frames)
-        yield DoneReport(provenance(self, self._records), stopped=stop() and not finished)
+        yield DoneReport(provenance(self, self.records), stopped=stop() and not self._is_complete())
+
+    def _is_complete(self) -> bool:
+        """Whether every frame is done, with every step."""
+        whole = [record.scale is None or record.steps_run == self.config.steps for record in self.records]
+        return len(whole) == len(self.frames) and all(whole)
 
     def _episodic(self, handle: Handle, clock: Clock, stop: Stop) -> Iterator[Report]:
         for position, index in enumerate(self.frames):
@@ -116,11 +120,10 @@ class DenoiseJob:
         counts = check_frame(stored, name, self.config.nonfinite, self.denoiser.smallest_frame_px)
         if counts.min() == counts.max():
             message = f"{name}: every pixel is {counts.flat[0]:g}; there is nothing to denoise, returned unchanged"
-            self._records.append(FrameRecord(index, None, 0, 0, message))
-            return FrameReport(index, position, len(self.frames), counts, 0, 0, False, message)
+            return FrameReport(index, position, len(self.frames), counts, 0, 0, False, message, None)
         scale = self._scale(counts, stored.dtype)
         noisy = torch.from_numpy(scale.to_model(counts))
-        return _Loaded(index, position, counts, scale, noisy, self._dose_notes(noisy, name))
+        return _Loaded(index, position, scale, noisy, self._notes(noisy, scale, name))
 
     def _scale(self, counts: Float32, dtype: np.dtype[np.generic]) -> IntensityScale:
         card, config = self.denoiser.card, self.config
@@ -130,8 +133,15 @@ class DenoiseJob:
             return electron_scale(counts, card.dose_range_e_per_px, config.detector_offset)
         return unit_scale(counts, dtype)
 
-    def _dose_notes(self, noisy: Tensor, name: str) -> list[str]:
+    def _notes(self, noisy: Tensor, scale: IntensityScale, name: str) -> list[str]:
+        """What a user should know of the frame's intensity."""
         dose_range, dose = self.denoiser.card.dose_range_e_per_px, float(noisy.mean())
+        if self.denoiser.card.intensity_unit == "electrons" and scale.offset != self.config.detector_offset:
+            return [
+                f"{name}: mean and noise do not fit counted electrons in the model's range above an offset of "
+                f"{self.config.detector_offset:g}; taken as {dose:.2g} e⁻/px. If you know them, give detector_gain and "
+                "detector_offset"
+            ]
         if dose_range is None or dose_range[0] * 0.99 <= dose <= dose_range[1] * 1.01:
             return []
         return [f"{name}: {dose:.3g} e⁻/px is outside the {dose_range[0]:g} to {dose_range[1]:g} e⁻/px of the model"]
@@ -175,11 +185,10 @@ class DenoiseJob:
         notes = list(loaded.notes)
         if last.step > 0 and not improved:
             notes.append("no step beat the pre-trained network on held-out pixels: its result is kept")
-        message = "; ".join(notes)
-        self._records.append(FrameRecord(loaded.index, loaded.scale, last.step, last.best_step, message))
         return FrameReport(
-            loaded.index, loaded.position, len(self.frames), image, last.step, last.best_step, improved, message
-        )
+            loaded.index, loaded.position, len(self.frames), image, last.step, last.best_step, improved,
+            "; ".join(notes), loaded.scale,
+        )  # fmt: skip
 
 
 def random_stream(seed: int, frame: int) -> torch.Generator:

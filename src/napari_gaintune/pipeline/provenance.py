@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from ..noise.intensity import IntensityScale
+from .reports import FrameReport
 
 if TYPE_CHECKING:
     from .job import DenoiseJob
@@ -18,13 +19,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class FrameRecord:
-    """What was done to one frame; ``scale`` is None where nothing was."""
+    """A frame's report without its image."""
 
     frame: int
     scale: IntensityScale | None
     steps_run: int
     best_step: int
     message: str
+
+    @classmethod
+    def of(cls, report: FrameReport) -> FrameRecord:
+        return cls(report.frame, report.scale, report.steps_run, report.best_step, report.message)
 
 
 def provenance(job: DenoiseJob, records: Sequence[FrameRecord]) -> dict[str, Any]:

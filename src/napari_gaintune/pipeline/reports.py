@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..image import Float32
+from ..noise.intensity import IntensityScale
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,8 @@ class FrameReport:
     """A finished frame: ``image`` (h, w) float32 in the input's unit, ``frame`` its index in the series.
 
     ``improved`` is False where no step beat the pre-trained network on held-out pixels: the image is then the
-    pre-trained network's. ``message`` says what a user should know of this frame ("" mostly).
+    pre-trained network's. ``message`` says what a user should know of this frame ("" mostly). ``scale`` is the map from
+    the input's unit to the model's, None for a constant frame, which is returned as it is.
     """
 
     frame: int
@@ -44,6 +46,7 @@ class FrameReport:
     best_step: int
     improved: bool
     message: str
+    scale: IntensityScale | None
 
 
 @dataclass(frozen=True)

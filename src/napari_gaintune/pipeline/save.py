@@ -56,7 +56,7 @@ def _run(job: DenoiseJob, path: Path, overwrite: bool, stop: Stop) -> Iterator[R
                 yield report
         finally:
             if writer.recipe is None:  # an error, or a shell that listens no more
-                writer.recipe = provenance(job, job._records[:written])
+                writer.recipe = provenance(job, job.records[:written])
 
 
 def chosen_axes(job: DenoiseJob) -> tuple[tuple[int, ...], Calibration]:
