@@ -10,6 +10,7 @@ from napari_gaintune.adaptation.config import AdaptationConfig, checked
 from napari_gaintune.adaptation.crops import HELD_OUT_FRACTION, Frames
 from napari_gaintune.adaptation.loop import CROP_MARGIN_PX, RunningAverage, Step, adapt
 from napari_gaintune.adaptation.objectives import OBJECTIVES, Objective, Situation, build_objective
+from napari_gaintune.adaptation.objectives.resampling import NoiseResampling
 from napari_gaintune.adaptation.parameters import State, merge, tuned
 from napari_gaintune.errors import SettingError
 from napari_gaintune.models.denoiser import Denoiser
@@ -104,6 +105,34 @@ def test_every_crop_has_targets_however_small(size: int) -> None:
     crop = frames.random_crops(size, 1, Generator().manual_seed(1), CPU)
     assert crop.targets.float().mean() > 0.4
     assert all(crop.targets.any() for crop in frames.validation_crops(size, Generator().manual_seed(2), CPU))
+
+
+def test_no_held_out_pixel_is_judged_twice() -> None:
+    numbered = torch.arange(80 * 96.0).reshape(80, 96)
+    frames = Frames.build([numbered], None, 4, Generator().manual_seed(0))
+    crops = frames.validation_crops(64, Generator().manual_seed(1), CPU)
+    judged = torch.cat([crop.noisy[crop.targets] for crop in crops])
+    assert len(judged.unique()) == len(judged)
+    assert len(judged) > 0.8 * frames.held_out[0].sum()
+
+
+def test_the_judges_noise_does_not_know_which_pixels_are_held_out() -> None:
+    """Noise drawn for held-out pixels has mean 0 and variance 1 there, as everywhere."""
+    drawn: list[Tensor] = []
+
+    class Recording:
+        def sample(self, clean: Tensor, generator: Generator) -> Tensor:
+            drawn.append(torch.randn(clean.shape, generator=generator))
+            return clean + drawn[-1]
+
+    frame, chance = torch.zeros(128, 128), Generator().manual_seed(0)
+    frames = Frames.build([frame], [frame], 4, chance)
+    config = checked(AdaptationConfig, {"steps": 0, "crop_size_px": 128})
+    with tuned(Denoiser(CARD, make("dncnn"))) as handle:
+        list(adapt(handle, frames, NoiseResampling(Recording()), config, chance))
+    noise = drawn[0][0, 0][frames.held_out[0]]
+    assert abs(float(noise.mean())) < 6 / len(noise) ** 0.5
+    assert abs(float(noise.var()) - 1) < 6 * (2 / len(noise)) ** 0.5
 
 
 def test_a_run_that_does_harm_gives_the_pretrained_result() -> None:

@@ -122,6 +122,22 @@ def test_the_gain_gradient_is_the_gradient(denoiser: Denoiser) -> None:
         torch.testing.assert_close(gradient, expected, rtol=1e-3, atol=1e-4 * float(expected.abs().max()))
 
 
+def test_the_gain_gradient_in_bfloat16_is_as_good_as_autograds(denoiser: Denoiser) -> None:
+    """Rounding costs something; our formula may cost no more than autograd's weight gradients in the same precision."""
+    network, noisy = denoiser.network, torch.rand(2, 1, 40, 40)
+    with tuned(denoiser) as handle:
+        some_gains(handle.movable)
+        exact = torch.cat(torch.autograd.grad((network(noisy) - 2 * noisy).square().mean(), handle.movable))
+        network.compute_dtype = torch.bfloat16
+        ours = torch.cat(torch.autograd.grad((network(noisy) - 2 * noisy).square().mean(), handle.movable))
+        merged = merge(network, handle.state()).requires_grad_(True)
+    layers = [module for module in network.modules() if isinstance(module, Conv2d)]
+    filters = [module.weight for module in merged.modules() if isinstance(module, Conv2d)]
+    gradients = torch.autograd.grad((merged(noisy) - 2 * noisy).square().mean(), filters)
+    theirs = torch.cat([(g * layer.weight).sum(dim=(1, 2, 3)) for g, layer in zip(gradients, layers, strict=True)])
+    assert (ours - exact).norm() < 2 * (theirs - exact).norm() + 2**-7 * exact.norm()
+
+
 def test_a_channel_at_gain_zero_has_a_finite_gradient(denoiser: Denoiser) -> None:
     with tuned(denoiser) as handle:
         with torch.no_grad():

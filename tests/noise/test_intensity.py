@@ -65,6 +65,22 @@ def test_a_known_offset_is_used(rng: np.random.Generator) -> None:
     assert scale.per_unit == pytest.approx(50, rel=0.05)
 
 
+def test_read_noise_below_zero_does_not_make_a_pedestal(rng: np.random.Generator) -> None:
+    frame = counts(1.7, rng) * 116
+    scale = electron_scale(frame, RANGE)
+    frame[3, 5] = -1
+    assert electron_scale(frame, RANGE).offset == 0
+    assert electron_scale(frame, RANGE).per_unit == pytest.approx(scale.per_unit, rel=1e-3)
+
+
+def test_a_given_offset_is_believed(rng: np.random.Generator) -> None:
+    frame = counts(0.45, rng) * 116 + 100 + rng.normal(0, 10, (256, 256)).astype(np.float32)
+    assert electron_scale(frame, RANGE, offset=100).offset == 100
+    assert electron_scale(frame, RANGE, offset=100).per_unit == pytest.approx(116, rel=0.1)
+    with pytest.raises(NoiseModelError, match="detector_offset = 500 lies above"):
+        electron_scale(frame, RANGE, offset=500)
+
+
 def test_a_frame_without_noise_is_refused() -> None:
     smooth = np.linspace(0, 1, 64 * 64, dtype=np.float32).reshape(64, 64)
     with pytest.raises(NoiseModelError, match="no noise found"):

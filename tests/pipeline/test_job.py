@@ -215,5 +215,7 @@ def test_running_out_of_memory_is_told_apart_from_other_errors() -> None:
         memory_errors_named(torch.device("cpu")),
     ):
         torch.empty(2**60, dtype=torch.uint8)
+    with pytest.raises(RuntimeError, match="illegal memory"), memory_errors_named(torch.device("cpu")):
+        raise RuntimeError("CUDA error: an illegal memory access was encountered")
     with pytest.raises(RuntimeError, match="size"), memory_errors_named(torch.device("cpu")):
         torch.zeros(2) + torch.zeros(3)

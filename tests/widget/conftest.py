@@ -20,7 +20,6 @@ from napari_gaintune.widget.panel import State
 
 PLUGIN, TITLE = "napari-gaintune", "GainTuning denoiser"
 PATIENCE_MS = 120_000  # for a busy machine; nothing waits that long
-ENDLESS = 100_000  # steps
 
 
 @pytest.fixture(scope="session")
@@ -39,7 +38,12 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def viewer(make_napari_viewer: Callable[..., napari.Viewer]) -> napari.Viewer:
-    return make_napari_viewer(show=True)
+    """A whole viewer, not on the screen until ``show()`` is called.
+
+    Drawing without a GPU is slow, and Mesa 22's software driver may crash when a layer is drawn after others were
+    removed.
+    """
+    return make_napari_viewer(show=False)
 
 
 @pytest.fixture
@@ -58,9 +62,18 @@ class Bench:
     def open(self, **settings: object) -> GainTuningDock:
         """The dock as the plugin menu opens it, with the small model and few steps."""
         _, dock = self.viewer.window.add_plugin_dock_widget(PLUGIN, TITLE)
-        for name, value in {"model": str(self.model), "steps": 3, "crop_size_px": 32, "device": "cpu", **settings}.items():
+        for name, value in {
+            "model": str(self.model),
+            "steps": 3,
+            "crop_size_px": 32,
+            "device": "cpu",
+            **settings,
+        }.items():
             dock.form.set_value(name, value)
         return dock
+
+    def threads(self) -> list[threading.Thread]:
+        return our_threads()
 
     def wait_until(self, condition: Callable[[], object]) -> None:
         self.qtbot.waitUntil(lambda: bool(condition()), timeout=PATIENCE_MS)

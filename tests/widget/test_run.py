@@ -55,6 +55,7 @@ def test_all_pictures_of_a_run_go_into_one_layer(bench: Bench, counts: np.ndarra
 
 
 def test_previews_are_shown_before_the_end(bench: Bench, counts: np.ndarray) -> None:
+    bench.viewer.show()
     bench.viewer.add_image(counts[0], name="au")
     dock = bench.open(steps=100_000)
     bench.start(dock)
@@ -143,10 +144,10 @@ def test_reference_can_be_left_out_and_needs_a_series(bench: Bench, counts: np.n
     dock.form.reference.setChecked(False)
     bench.run(dock)
     dock.form.reference.setChecked(True)
-    viewer.layers.clear()
     viewer.add_image(counts[0], name="flat")
+    dock.form.layer.setCurrentText("flat")
     bench.run(dock)
-    assert [layer.name for layer in viewer.layers] == ["flat", "flat denoised"]
+    assert [layer.name for layer in viewer.layers] == ["au", "au denoised", "flat", "flat denoised"]
 
 
 def test_compare_shows_three_side_by_side_and_goes_back(bench: Bench, counts: np.ndarray) -> None:

@@ -43,7 +43,7 @@ class Frames:
         return self._cut(windows, device, held_out=False)
 
     def validation_crops(self, size_px: int, generator: Generator, device: torch.device) -> list[Crop]:
-        """At most ``VALIDATION_CROPS`` crops that do not overlap where the frames are large enough, drawn once."""
+        """At most ``VALIDATION_CROPS`` crops drawn once; where two overlap, a pixel is a target in the first only."""
         places = [
             (index, slice_at(y, size_px, frame.shape[0]), slice_at(x, size_px, frame.shape[1]))
             for index, frame in enumerate(self.noisy)
@@ -51,7 +51,14 @@ class Frames:
             for x in range(0, frame.shape[1], size_px)
         ]
         chosen = torch.randperm(len(places), generator=generator)[:VALIDATION_CROPS].tolist()
-        return [self._cut([places[i]], device, held_out=True) for i in chosen]
+        seen = [torch.zeros_like(held_out) for held_out in self.held_out]
+        crops = []
+        for index, rows, columns in (places[i] for i in chosen):
+            crop = self._cut([(index, rows, columns)], device, held_out=True)
+            fresh = crop.targets & ~seen[index][rows, columns].to(device)
+            seen[index][rows, columns] |= crop.targets[0, 0].cpu()
+            crops.append(Crop(crop.noisy, fresh, crop.pseudo_clean))
+        return crops
 
     def _cut(self, windows: Sequence[tuple[int, slice, slice]], device: torch.device, held_out: bool) -> Crop:
         noisy = torch.stack([self.noisy[i][rows, columns] for i, rows, columns in windows])[:, None]

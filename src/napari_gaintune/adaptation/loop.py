@@ -45,7 +45,9 @@ def adapt(
     """
     device = handle.movable[0].device
     crops = frames.validation_crops(config.crop_size_px, generator, device)
-    best = BestOnHeldOut(objective, crops, handle.network, handle.state(), seed=generator.initial_seed())
+    # a stream of its own: the one that chose the held-out pixels would draw noise that depends on their choice
+    judging_seed = int(torch.randint(2**62, (1,), generator=generator))
+    best = BestOnHeldOut(objective, crops, handle.network, handle.state(), judging_seed)
     optimiser = torch.optim.Adam(handle.movable, lr=config.learning_rate)
     average = RunningAverage(handle.state())
     judged = step = 0

@@ -20,6 +20,7 @@ from .output_path import check_output, discard, part_path, publish
 from .tiff_tags import cut_pages, first_page_tags
 
 RESERVED_DESCRIPTION_BYTES = 8192  # room for the OME-XML in place, so that a full disk cannot keep it out
+RESERVED_BYTES_PER_FRAME = 512  # and for each frame's record in the recipe
 CLASSIC_TIFF_LIMIT_BYTES = 2**32 - 2**25
 
 
@@ -91,7 +92,8 @@ class SeriesWriter:
                 f"{self._out}: frame {self._written} of shape {frame.shape}; announced were {self._planned} frames of "
                 f"shape {self._shape[-2:]}"
             )
-        first = first_page_tags(self._calibration, RESERVED_DESCRIPTION_BYTES) if self._written == 0 else {}
+        reserved = RESERVED_DESCRIPTION_BYTES + RESERVED_BYTES_PER_FRAME * self._planned
+        first = first_page_tags(self._calibration, reserved) if self._written == 0 else {}
         with self._failing_writes("take another frame"):
             self._tiff.write(
                 np.ascontiguousarray(frame, dtype=np.float32),
@@ -109,7 +111,7 @@ class SeriesWriter:
         """Complete the file with the frames so far and give it its name; the path, or None if nothing was kept.
 
         ``recipe`` replaces the attribute of that name. ``keep=False`` throws the frames away. A second call changes
-        nothing. Raises OutputError; only if the disk refuses even the last few bytes are the frames lost.
+        nothing. Raises OutputError; where the file cannot be completed, its frames stay in the hidden file it names.
         """
         if self._done:
             return self.path
@@ -120,15 +122,14 @@ class SeriesWriter:
             self.recipe = None  # a later finish, by the context manager, still saves the frames
             raise OutputError(f"{self._out}: the recipe is not made of JSON's types ({error})") from error
         self._done = True
-        try:
-            with self._failing_writes("be completed"):
-                self._close()
-                if keep and self._written:
-                    self._describe()
-                    publish(self._part, self._out, self._overwrite)
-                    self.path = self._out
-        finally:
+        self._close()
+        if not (keep and self._written):
             discard(self._part)
+            return None
+        with self._failing_writes(f"be completed, its frames lie in {self._part.name}"):
+            self._describe()
+            publish(self._part, self._out, self._overwrite)
+            self.path = self._out
         return self.path
 
     def _close(self) -> None:

@@ -55,6 +55,9 @@ def has_bfloat16_matrix_unit() -> bool:
     return bool(torch.cpu._is_amx_tile_supported())
 
 
+OUT_OF_MEMORY = ("DefaultCPUAllocator", "not enough memory", "can't allocate memory", "out of memory")
+
+
 @contextmanager
 def memory_errors_named(device: torch.device) -> Iterator[None]:
     """Turns out-of-memory errors, with torch a bare RuntimeError on the CPU, into a DeviceError with the cure."""
@@ -63,6 +66,6 @@ def memory_errors_named(device: torch.device) -> Iterator[None]:
     except (MemoryError, torch.OutOfMemoryError) as error:
         raise DeviceError(f"{device}: out of memory; choose smaller crops (crop_size_px) or fewer frames") from error
     except RuntimeError as error:
-        if "alloc" not in str(error).lower() and "memory" not in str(error).lower():
+        if not any(phrase in str(error) for phrase in OUT_OF_MEMORY):
             raise
         raise DeviceError(f"{device}: out of memory; choose smaller crops (crop_size_px) or fewer frames") from error

@@ -113,7 +113,7 @@ def _gain_gradient(grad: Tensor, out: Tensor, bias: Tensor | None, channel_gain:
 
 
 def _sum_per_channel(x: Tensor) -> Tensor:
-    """Sum over all but the channels, float32: a product with ones, which accumulates in float32 without a copy of x."""
+    """Sum over all but the channels: a product with ones, which accumulates in float32 without a float32 copy of x."""
     rows = x.permute(0, 2, 3, 1).reshape(-1, x.shape[1])
     return (torch.ones(1, len(rows), dtype=x.dtype, device=x.device) @ rows)[0].float()
 

@@ -11,6 +11,7 @@ from ..image import Float32
 from .level import noise_variance_and_mean
 
 TYPICAL_DOSE_E_PER_PX = 0.45
+NOISE_BELOW_ZERO_SD = 3.0  # read noise on few electrons goes below zero; a subtracted mean goes farther
 
 
 @dataclass(frozen=True)
@@ -41,11 +42,11 @@ def electron_scale(
 ) -> IntensityScale:
     """The scale under which the frame's mean and noise are those of counted electrons.
 
-    For counts above a known offset, variance = detector gain * mean, so that the dose is mean**2 / variance. Where that
-    dose is not in the range the model knows, or the mean is not positive, the offset cannot be right (an unknown
-    pedestal, a subtracted mean): then the frame is moved to the nearest dose of the range, at which a Poisson variable
-    has this frame's mean and noise variance. ``frame`` is (h, w) and not constant. Raises NoiseModelError if no noise
-    is found.
+    For counts above a known offset, variance = detector gain * mean, so that the dose is mean**2 / variance. An ``offset``
+    other than 0 is taken as known. With an offset of 0, where that dose is not in the range the model knows, or values
+    lie farther below 0 than noise explains, there must be a pedestal or a subtracted mean: then the frame is moved to the
+    nearest dose of the range, at which a Poisson variable has this frame's mean and noise variance. ``frame`` is (h, w)
+    and not constant. Raises NoiseModelError if no noise is found, or the mean is not above a given offset.
     """
     variance, mean = noise_variance_and_mean(frame - np.float32(offset))
     if not variance > 0:
@@ -53,14 +54,21 @@ def electron_scale(
             "no noise found: neighbouring pixels hardly differ, the frame seems denoised, interpolated or constant "
             "already; give the detector gain by hand to go on"
         )
+    if offset != 0:
+        if not mean > 0:
+            raise NoiseModelError(
+                f"detector_offset = {offset:g} lies above the frame's mean, {offset + mean:g}; give the counts of an "
+                "unexposed pixel"
+            )
+        return IntensityScale(offset, variance / mean)
     low, high = dose_range_e_per_px or (0.0, np.inf)
-    physical = mean > 0 and frame.min() >= offset
-    dose = (
-        float(np.clip(mean**2 / variance, low, high)) if physical else float(np.clip(TYPICAL_DOSE_E_PER_PX, low, high))
-    )
+    counted = mean > 0 and float(np.quantile(frame, 0.01)) >= -NOISE_BELOW_ZERO_SD * np.sqrt(variance)
+    dose = mean**2 / variance if counted else TYPICAL_DOSE_E_PER_PX
+    if counted and low <= dose <= high:
+        return IntensityScale(0.0, variance / mean)
+    dose = float(np.clip(dose, low, high))
     per_electron = float(np.sqrt(variance / dose))
-    exact = physical and low <= mean**2 / variance <= high
-    return IntensityScale(offset if exact else offset + mean - dose * per_electron, per_electron)
+    return IntensityScale(mean - dose * per_electron, per_electron)
 
 
 def unit_scale(frame: Float32, dtype: np.dtype[np.generic]) -> IntensityScale:

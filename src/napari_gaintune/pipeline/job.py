@@ -136,11 +136,12 @@ class DenoiseJob:
     def _notes(self, noisy: Tensor, scale: IntensityScale, name: str) -> list[str]:
         """What a user should know of the frame's intensity."""
         dose_range, dose = self.denoiser.card.dose_range_e_per_px, float(noisy.mean())
+        limits = dose_range or (0, float("inf"))
         if self.denoiser.card.intensity_unit == "electrons" and scale.offset != self.config.detector_offset:
             return [
-                f"{name}: mean and noise do not fit counted electrons in the model's range above an offset of "
-                f"{self.config.detector_offset:g}; taken as {dose:.2g} e⁻/px. If you know them, give detector_gain and "
-                "detector_offset"
+                f"{name}: mean and noise are not those of {limits[0]:g} to {limits[1]:g} counted electrons per pixel, "
+                f"which the model knows; taken as {dose:.2g} e⁻/px, so the result is a guess. If you know them, give "
+                "detector_gain and detector_offset"
             ]
         if dose_range is None or dose_range[0] * 0.99 <= dose <= dose_range[1] * 1.01:
             return []

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from ..errors import GaintuneError
+from ..image import FrameSeries
 from ..noise.intensity import IntensityScale
 from .reports import FrameReport
 
@@ -33,7 +35,7 @@ class FrameRecord:
 
 
 def provenance(job: DenoiseJob, records: Sequence[FrameRecord]) -> dict[str, Any]:
-    """JSON-able. No date or path in it, so that the same work gives the same file."""
+    """What a result was made of and how, JSON-able, without a date."""
     card, series = job.denoiser.card, job.series
     return {
         "program": "napari-gaintune",
@@ -43,7 +45,7 @@ def provenance(job: DenoiseJob, records: Sequence[FrameRecord]) -> dict[str, Any
             "name": series.name,
             "shape": list(series.shape),
             "dtype": str(series.dtype),
-            "hash": series.fingerprint(),
+            "hash": _hash(series),
         },
         "frames": [asdict(record) for record in records],
         "machine": {
@@ -59,3 +61,11 @@ def provenance(job: DenoiseJob, records: Sequence[FrameRecord]) -> dict[str, Any
             "python": platform.python_version(),
         },
     }
+
+
+def _hash(series: FrameSeries) -> str | None:
+    """The input's hash, None where a frame cannot be read: that must not cost the frames that were denoised."""
+    try:
+        return series.fingerprint()
+    except (GaintuneError, OSError):
+        return None
