@@ -54,7 +54,7 @@ def shown_frame(viewer: napari.viewer.Viewer, layer: Layer) -> int:
     shape = shape_of(layer)
     if len(shape) < 3:
         return 0
-    point = np.asarray(viewer.dims.point[-layer.ndim :], dtype=float)
+    point = np.asarray(viewer.dims.point[-layer.ndim :], dtype=float) * _unit_factors(viewer, layer)
     place = np.round(layer.world_to_data(point)[:-2]).astype(int)
     return int(np.ravel_multi_index(tuple(place), shape[:-2], mode="clip"))
 
