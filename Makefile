@@ -27,7 +27,7 @@ lint: .venv/installed-test ## check style, types, import directions and the plug
 	$(BIN)/npe2 validate napari-gaintune
 
 screenshots: system-libraries .venv/installed-test ## draw the pictures of the documentation anew
-	$(ON_SCREEN) $(BIN)/python docs/screenshots.py
+	$(ON_SCREEN) $(BIN)/python scripts/screenshots.py
 
 changelog: .venv/installed-test ## show what the fragments in changes/ will add to CHANGELOG.md
 	$(BIN)/towncrier build --draft

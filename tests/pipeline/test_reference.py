@@ -121,17 +121,25 @@ def test_one_frame_has_no_reference() -> None:
 
 
 @pytest.mark.parametrize("leading", [(6,), (2, 3)])
-def test_lazy_stack_shows_each_frame_its_own_reference(leading: tuple[int, ...], rng: np.random.Generator) -> None:
+def test_stack_shows_each_frame_its_own_reference(leading: tuple[int, ...], rng: np.random.Generator) -> None:
     _, counts, _ = drifting(rng)
     series = ArraySeries(counts[:6].reshape(*leading, HEIGHT, WIDTH))
     running = RunningReference(series.shape[-2:])
     for index in range(len(series)):
         running.add(series.frame(index))
-    lazy = ReferenceStack(series, running).lazy()
-    assert lazy.shape == series.shape
-    whole = lazy.compute().reshape(6, HEIGHT, WIDTH)
+    stack = ReferenceStack(series, running)
+    whole = np.asarray(stack)
+    assert whole.shape == stack.shape == series.shape
+    assert whole.dtype == stack.dtype == np.float32
     for index in range(6):
-        np.testing.assert_array_equal(whole[index], averaged_reference(series, index).image)
-    np.testing.assert_array_equal(lazy[..., 3:9, 5].compute().reshape(6, 6), whole[:, 3:9, 5])
-    last = (-1,) * len(leading)
-    np.testing.assert_array_equal(lazy[last].compute(), whole[-1])
+        place = np.unravel_index(index, leading)
+        np.testing.assert_array_equal(whole[place], averaged_reference(series, index).image)
+    for where in (
+        (*(n - 1 for n in leading), slice(None), slice(None)),
+        (*(slice(1, None) for _ in leading), slice(3, 9), 5),
+        (*(slice(0, 1) for _ in leading), 7, slice(None, None, 2)),
+        0,
+        (..., slice(2, 5)),
+        (-1, ..., 4),
+    ):
+        np.testing.assert_array_equal(stack[where], whole[where])

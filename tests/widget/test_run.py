@@ -130,8 +130,8 @@ def test_reference_is_the_average_of_the_other_frames(bench: Bench, counts: np.n
     dock = bench.open()
     bench.run(dock)
     reference = viewer.layers["au reference"]
-    np.testing.assert_array_equal(np.asarray(reference.data[1]), counts[0])
-    np.testing.assert_array_equal(np.asarray(reference.data[0]), counts[0] + np.float32(1.5))
+    np.testing.assert_array_equal(np.asarray(reference.data)[1], counts[0])
+    np.testing.assert_array_equal(np.asarray(reference.data)[0], counts[0] + np.float32(1.5))
     np.testing.assert_array_equal(reference.scale, source.scale)
     assert reference.metadata[RECIPE_KEY]["drifts_px"] == [[0, 0]] * 3
     assert tuple(reference.contrast_limits) == tuple(viewer.layers["au denoised"].contrast_limits)

@@ -5,6 +5,7 @@ Shifts are whole pixels: interpolation would correlate the noise of neighbouring
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -141,26 +142,33 @@ def shift_log_likelihood(
 
 
 class ReferenceStack:
-    """Every frame's own reference as a read-only stack of the series' shape, each computed when it is looked at."""
+    """Every frame's own reference as a read-only stack of the series' shape, each computed when it is looked at.
+
+    Has what viewers and numpy ask of an array: ``shape``, ``dtype``, indexing by integers and slices, ``__array__``.
+    """
 
     def __init__(self, series: FrameSeries, running: RunningReference) -> None:
         self._series, self._running = series, running
         self.shape = series.shape
         self.ndim = len(series.shape)
+        self.size = math.prod(series.shape)
         self.dtype = np.dtype(np.float32)
 
-    def __getitem__(self, where: tuple[slice | int, ...]) -> Float32:
-        """``where`` has one entry per axis; whole frames are computed, then cut."""
+    def __getitem__(self, where: Any) -> Float32:
+        """Integers, slices and ``...``; whole frames are computed, then cut."""
+        keys = where if isinstance(where, tuple) else (where,)
+        after = keys[keys.index(...) + 1 :] if ... in keys else ()
+        before = keys[: keys.index(...)] if ... in keys else keys
+        keys = (*before, *(slice(None),) * (self.ndim - len(before) - len(after)), *after)
         every = np.arange(len(self._series)).reshape(self.shape[:-2])
-        indices = np.asarray(every[where[:-2]])
+        indices = np.asarray(every[keys[:-2]])
         frames = [self._running.without(int(i), self._series.frame(int(i))) for i in indices.flat]
         stack = np.reshape(np.array(frames, dtype=np.float32), (*indices.shape, *self.shape[-2:]))
-        return stack[..., where[-2], where[-1]]
+        return stack[..., keys[-2], keys[-1]]
 
-    def lazy(self) -> Any:
-        """As a dask array with one chunk per frame."""
-        import dask.array
-
-        chunks = (1,) * (self.ndim - 2) + self.shape[-2:]
-        meta = np.empty((0,) * self.ndim, dtype=np.float32)
-        return dask.array.from_array(self, chunks=chunks, name=False, meta=meta)  # type: ignore[no-untyped-call]
+    def __array__(self, dtype: npt.DTypeLike | None = None, copy: bool | None = None) -> Array:
+        """All references at once."""
+        if copy is False:
+            raise ValueError("a reference is computed when it is asked for: there is nothing to share")
+        whole: Array = self[(slice(None),) * self.ndim]
+        return whole if dtype is None else whole.astype(dtype)

@@ -163,7 +163,7 @@ class ResultLayers:
     def show_reference(self, averaged: Averaged) -> None:
         first = averaged.stack[(slice(0, 1),) * (averaged.stack.ndim - 2) + (slice(None), slice(None))]
         start = [0] * (averaged.stack.ndim - 2)
-        self.reference = self._added("reference", averaged.stack.lazy(), first, start)
+        self.reference = self._added("reference", averaged.stack, first, start)
         self.reference.visible = False  # it would hide what is below it
         self.reference.metadata[RECIPE_KEY] = {
             "reference": "average of all other frames after their drift was undone in whole pixels",
@@ -192,7 +192,6 @@ class ResultLayers:
             name=f"{self.source.name} {kind}",
             colormap="gray",
             contrast_limits=sensible_limits(picture),
-            cache=False,
             **placement(self.source, start),
         )
         layers = [unwrapped(other) for other in self.viewer.layers]
