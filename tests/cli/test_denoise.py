@@ -56,7 +56,7 @@ def test_json_is_one_object_and_all_there_is_on_standard_output(
     told = json.loads(capfd.readouterr().out)
     assert told["output"] == str(out)
     assert [frame["frame"] for frame in told["frames"]] == [1, 3]
-    assert {"best_step", "improved", "message", "steps_run"} <= set(told["frames"][0])
+    assert {"best_step", "adapted", "message", "steps_run"} <= set(told["frames"][0])
     assert told["stopped"] is False
     assert told["seconds"] > 0
     assert told["provenance"] == read_recipe(out)

@@ -88,4 +88,4 @@ def test_the_first_signal_asks_and_the_second_insists(capfd: pytest.CaptureFixtu
         with pytest.raises(KeyboardInterrupt):
             os.kill(os.getpid(), signal.SIGINT)
     assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)] == before
-    assert "finished frames are kept" in capfd.readouterr().err
+    assert "stopping after this step" in capfd.readouterr().err

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
 import json
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,12 +15,15 @@ from napari_gaintune import denoise, load_denoiser
 from napari_gaintune.adaptation.config import checked
 from napari_gaintune.adaptation.objectives import OBJECTIVES
 from napari_gaintune.errors import DeviceError, ImageError, ModelError, NoiseModelError, SettingError
-from napari_gaintune.image import ArraySeries
+from napari_gaintune.image import ArraySeries, Calibration
+from napari_gaintune.models.catalogue import save_model
 from napari_gaintune.models.device import memory_errors_named
 from napari_gaintune.models.prediction import predict
 from napari_gaintune.pipeline.config import DenoiseConfig
 from napari_gaintune.pipeline.job import DenoiseJob
 from napari_gaintune.pipeline.reports import DoneReport, FrameReport, StepReport
+
+from ..models.test_networks import SMALL, make
 
 FAST = {"steps": 10, "crop_size_px": 32}
 SHAPE = (88, 96)
@@ -53,7 +58,7 @@ def test_no_steps_give_the_pretrained_result(model: str, rng: np.random.Generato
     result = denoise(counts, model=model, steps=0, detector_gain=1, precision="float32")
     expected = predict(load_denoiser(model).network, torch.from_numpy(counts.astype(np.float32))).numpy()
     assert np.array_equal(result.image, expected)
-    assert not result.frames[0].improved
+    assert not result.frames[0].adapted
     assert result.frames[0].message == ""
 
 
@@ -168,7 +173,10 @@ def test_a_single_frame_cut_short_is_called_stopped(dncnn: str, rng: np.random.G
 
 def test_a_guessed_offset_is_said(dncnn: str, rng: np.random.Generator) -> None:
     standardised = series(rng, 1)[0] - 5.0
-    assert "give detector_gain and detector_offset" in denoise(standardised, model=dncnn, steps=0).frames[0].message
+    assert (
+        "If you know detector gain and offset, give them"
+        in denoise(standardised, model=dncnn, steps=0).frames[0].message
+    )
 
 
 def test_a_dose_the_model_does_not_know_is_said(dncnn: str, rng: np.random.Generator) -> None:
@@ -219,3 +227,43 @@ def test_running_out_of_memory_is_told_apart_from_other_errors() -> None:
         raise RuntimeError("CUDA error: an illegal memory access was encountered")
     with pytest.raises(RuntimeError, match="size"), memory_errors_named(torch.device("cpu")):
         torch.zeros(2) + torch.zeros(3)
+
+
+def test_a_pixel_size_the_model_does_not_know_is_said_once(tmp_path: Path, rng: np.random.Generator) -> None:
+    architecture, options = SMALL["dncnn bias-free"]
+    fields = {
+        "name": "small", "architecture": architecture, "options": options, "modality": "test", "trained_on": "nothing",
+        "objective": "none", "recipe": "none", "licence": "BSD-3-Clause", "pixel_size_range_nm": (0.005, 0.025),
+    }  # fmt: skip
+    save_model(make("dncnn bias-free"), fields, tmp_path)
+    for pixel_size_nm, is_known in ((0.02, True), (0.004, False)):
+        frames = ArraySeries(
+            series(rng), calibration=Calibration("TYX", (1, pixel_size_nm, pixel_size_nm), ("s", "nm", "nm"))
+        )
+        job = DenoiseJob(frames, DenoiseConfig(model=str(tmp_path / "small.safetensors"), steps=0))
+        told = [report.message for report in job.run() if isinstance(report, FrameReport)]
+        assert ("pixels of 0.004 x 0.004 nm are outside the 0.005 to 0.025 nm" in told[0]) is not is_known
+        assert not any("nm" in message for message in told[1:])
+
+
+@pytest.mark.parametrize("mode", ["episodic", "shared"])
+@pytest.mark.parametrize("steps", [0, 5])
+def test_progress_rises_to_the_end(dncnn: str, mode: str, steps: int, rng: np.random.Generator) -> None:
+    """Also past a constant frame, which takes no steps."""
+    frames = series(rng)
+    frames[1] = 3
+    job = DenoiseJob(ArraySeries(frames), DenoiseConfig(model=dncnn, **{**FAST, "steps": steps, "series": mode}))
+    reports = [report for report in job.run() if not isinstance(report, DoneReport)]
+    progress = [report.progress for report in reports]
+    assert progress == sorted(progress)
+    assert progress[-1] == 1
+    assert reports[-1].seconds_left == 0
+    assert all(report.seconds_left is None or report.seconds_left > 0 for report in reports[:-1])
+
+
+def test_help_shows_every_setting_and_messages_are_logged(
+    dncnn: str, rng: np.random.Generator, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert list(inspect.signature(denoise).parameters) == ["image", *DenoiseConfig.model_fields]
+    result = denoise(np.full(SHAPE, 7), model=dncnn, steps=0)
+    assert caplog.messages == [result.frames[0].message]

@@ -13,6 +13,7 @@ from napari_gaintune.errors import SettingError
 from napari_gaintune.pipeline.config import DenoiseConfig
 from napari_gaintune.widget.editors import bounds
 from napari_gaintune.widget.form import CONTROL_WIDTH_PX, MAIN_FIELDS
+from napari_gaintune.widget.panel import breakable, duration
 from napari_gaintune.widget.worker import Machine
 
 if TYPE_CHECKING:
@@ -54,6 +55,19 @@ def test_no_title_is_clipped(bench: Bench) -> None:
     for label in dock.form.findChildren(QLabel):
         assert label.sizeHint().width() <= label.width(), label.text()
     assert dock.form.width() <= dock.width()
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(0.4, "0 s"), (59, "59 s"), (150, "2 min"), (5340, "89 min"), (7800, "2 h 10 min")]
+)
+def test_time_left_reads_like_speech(seconds: float, text: str) -> None:
+    assert duration(seconds) == text
+
+
+def test_long_paths_in_messages_are_broken() -> None:
+    words = breakable(f"{'/a_folder' * 9}/x.tif: no such file").split(chr(0x200B))
+    assert max(map(len, words)) < 30
+    assert "".join(words) == f"{'/a_folder' * 9}/x.tif: no such file"
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import threading
+import time
+from functools import partial
 from typing import TYPE_CHECKING
 
 import napari
@@ -9,8 +12,10 @@ import numpy as np
 import pytest
 
 import napari_gaintune
+from napari_gaintune.pipeline.reports import StepReport
 from napari_gaintune.widget.layers import RECIPE_KEY, shown_frame
 from napari_gaintune.widget.panel import State
+from napari_gaintune.widget.worker import Worker
 
 if TYPE_CHECKING:
     from .conftest import Bench
@@ -166,12 +171,15 @@ def test_compare_shows_three_side_by_side_and_goes_back(bench: Bench, counts: np
     dock.panel.compare_button.click()
     viewer.canvas.grid.enabled = False  # by the viewer's own button
     assert not dock.panel.compare_button.isChecked()
+    viewer.canvas.grid.enabled = True
+    viewer.window.remove_dock_widget(dock)
+    assert viewer.canvas.grid.enabled  # the user's grid, not the dock's
 
 
 def test_nothing_the_user_does_to_the_viewer_breaks_a_run(bench: Bench, counts: np.ndarray) -> None:
     viewer = bench.viewer
     source = viewer.add_image(counts, name="au")
-    dock = bench.open(steps=30)
+    dock = bench.open(steps=400)
     bench.start(dock)
     viewer.dims.ndisplay = 3
     viewer.dims.ndisplay = 2
@@ -183,6 +191,17 @@ def test_nothing_the_user_does_to_the_viewer_breaks_a_run(bench: Bench, counts: 
     viewer.layers.remove(source)
     assert "Denoised 4 frames" in bench.end(dock)
     assert viewer.layers["renamed"].data.shape == (4, 48, 56)
+
+
+@pytest.mark.parametrize("settings", [{"steps": 0}, {"series": "shared"}], ids=str)
+def test_frames_without_steps_of_their_own(settings: dict[str, object], bench: Bench, counts: np.ndarray) -> None:
+    """The pre-trained network alone, and one adaptation for all frames."""
+    bench.viewer.add_image(counts, name="au")
+    dock = bench.open(**settings)
+    assert "Denoised 4 frames" in bench.run(dock)
+    expected = napari_gaintune.denoise(counts, model=str(bench.model), **{**SAME, **settings})
+    np.testing.assert_array_equal(bench.viewer.layers["au denoised"].data, expected.image)
+    assert dock.panel.bar.value() == dock.panel.bar.maximum()
 
 
 def test_dask_series_is_read_frame_by_frame(bench: Bench, counts: np.ndarray) -> None:
@@ -201,3 +220,13 @@ def test_example_opens_as_a_calibrated_sample(viewer: napari.Viewer) -> None:
     assert [str(unit) for unit in layer.units] == ["second", "nanometer", "nanometer"]
     assert 0.001 < layer.scale[-1] < 0.1
     assert tuple(layer.axis_labels) == ("t", "y", "x")
+
+
+def test_only_a_newer_picture_replaces_one_that_waits() -> None:
+    picture, newer = np.zeros((4, 4), np.float32), np.ones((4, 4), np.float32)
+    step = partial(StepReport, 0, 0, 1, steps=3, loss=None, validation=None)
+    reports = [step(step=0, preview=picture), step(step=1, preview=newer), step(step=2, preview=None)]
+    worker = Worker(lambda stop: iter(reports), threading.Event())
+    while worker.is_running:
+        time.sleep(0.01)
+    assert [message.preview for message in worker.take()] == [None, newer, None]

@@ -67,3 +67,18 @@ def test_nothing_to_save_after_the_result_was_removed(bench: Bench, counts: np.n
     assert not dock.panel.save_button.isEnabled()
     dock.save(tmp_path / "au.ome.tif")
     assert not list(tmp_path.iterdir())
+
+
+def test_frames_that_were_left_out_are_not_saved(bench: Bench, counts: np.ndarray, tmp_path: Path) -> None:
+    """The layer keeps a place for them, so that the frame slider stays in step; the file has the others alone."""
+    bench.viewer.add_image(counts, name="au", scale=(0.5, 0.02, 0.02), units=("s", "nm", "nm"))
+    dock = bench.open(frames="1::2", steps=0)
+    bench.run(dock)
+    path = tmp_path / "au.ome.tif"
+    dock.save(path)
+    assert bench.end(dock) == "Saved au.ome.tif."
+    layer = bench.viewer.layers["au denoised"].data
+    assert layer.shape == (3, 48, 56)
+    np.testing.assert_array_equal(imread(path), layer[::2])
+    series = open_series(path)
+    assert (series.calibration.scale[0], series.calibration.pixel_size_nm) == (1.0, (0.02, 0.02))

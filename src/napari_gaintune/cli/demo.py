@@ -42,7 +42,7 @@ def demo(*, output: Path = Path("demo-output"), as_json: AsJson = False) -> int:
         try:
             for report in demonstration.run(asked):
                 if isinstance(report, Stage):
-                    progress.begin(report.config, report.title)
+                    progress.begin(report.title)
                 elif isinstance(report, DemoReport):
                     end = report
                 else:

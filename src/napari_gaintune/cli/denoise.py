@@ -20,7 +20,7 @@ from .interrupts import Interrupts
 from .outcome import BAD_REQUEST, DONE, FAILED, INTERRUPTED, complain, spoken_frames, spoken_time
 from .progress import Progress
 
-FRAME_FIELDS = ("frame", "steps_run", "best_step", "improved", "message")
+FRAME_FIELDS = ("frame", "steps_run", "best_step", "adapted", "message")
 DEFAULTS = checked(DenoiseConfig, {})
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ def denoise(
     config = plain(DenoiseConfig, settings)
     with Interrupts() as asked:
         reports = denoise_to_file(open_series(image, dataset), config, output, overwrite, asked)
-        followed = follow(reports, Progress().begin(config))
+        followed = follow(reports, Progress())
     return tell(followed, output, time.perf_counter() - started, as_json)
 
 
@@ -120,7 +120,8 @@ def tell(followed: Followed, output: Path, seconds: float, as_json: bool) -> int
     if done is None or done.stopped:
         return complain(f"interrupted; kept: {kept}" if frames else "interrupted; nothing was written", INTERRUPTED)
     if not as_json:
-        improved = sum(f["improved"] for f in frames)
+        unchanged = sum(not frame["adapted"] for frame in frames)
         count = f"{len(frames)} frame" + ("s" if len(frames) > 1 else "")
-        print(f"{output}: {count}, {improved} improved by adaptation, {spoken_time(seconds)}")
+        kept_as_is = f", {unchanged} of them by the pre-trained network as it is" if unchanged else ""
+        print(f"{output}: {count}{kept_as_is}, {spoken_time(seconds)}")
     return DONE

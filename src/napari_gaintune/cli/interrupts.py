@@ -8,7 +8,7 @@ from types import FrameType, TracebackType
 from typing import Any, Self
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
-NOTICE = b"\nstopping after this step, finished frames are kept (once more: stop at once)\n"
+NOTICE = b"\nstopping after this step (once more: stop at once)\n"
 
 
 class Interrupts:

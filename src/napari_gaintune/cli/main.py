@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 from collections.abc import Sequence
@@ -52,11 +53,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
             print_error=False,
             result_action="return_value",
         )
+        sys.stdout.flush()
         return int(code or 0)
     except CycloptsError as error:
-        return complain(f"{usage_message(error)}; see napari-gaintune --help", BAD_REQUEST)
+        command = " ".join(["napari-gaintune", *(error.command_chain or ())])
+        return complain(f"{usage_message(error)}; see {command} --help", BAD_REQUEST)
     except GaintuneError as error:
         return complain(str(error), BAD_REQUEST)
+    except BrokenPipeError:  # the reader of our output, such as `head`, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # python flushes standard output at its end
+        return FAILED
     except MemoryError:
         return complain("out of memory; choose fewer or smaller frames", FAILED)
     except KeyboardInterrupt:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
+from inspect import Parameter, Signature
 from typing import Any
 
 import numpy as np
@@ -34,8 +36,9 @@ def denoise(image: Any, **settings: Any) -> Result:
 
     ``image`` is a numpy or dask array (h, w) or (..., h, w), a napari layer, a hyperspy Signal2D, or a path; integers or
     floats in any unit. ``settings`` are the fields of ``DenoiseConfig``: model, objective, steps, frames, seed, device
-    and more. The result holds all chosen frames in memory; for long series use ``denoise_to_file``. Raises ImageError,
-    SettingError, ModelError, NoiseModelError or DeviceError before any work where the cause can be known.
+    and more (``help(DenoiseConfig)``). What a user should know of a frame is logged as a warning. The result holds all
+    chosen frames in memory; for long series use ``denoise_to_file``. Raises ImageError, SettingError, ModelError,
+    NoiseModelError or DeviceError before any work where the cause can be known.
     """
     series = series_from(image)
     job = DenoiseJob(series, checked(DenoiseConfig, settings))
@@ -49,7 +52,18 @@ def denoise(image: Any, **settings: Any) -> Result:
         elif isinstance(report, FrameReport):
             out[report.position] = report.image
             frames.append(report)
+            if report.message:
+                logging.getLogger(__name__).warning(report.message)
         elif isinstance(report, DoneReport):
             recipe = report.provenance
     whole = len(job.frames) == len(series)
     return Result(out.reshape(series.shape) if whole else out, tuple(history), tuple(frames), recipe)
+
+
+def _signature() -> Signature:
+    """What ``help(denoise)`` shows: every setting by name, as the one list of settings has it."""
+    settings = Signature.from_callable(DenoiseConfig).parameters.values()
+    return Signature([Parameter("image", Parameter.POSITIONAL_OR_KEYWORD), *settings], return_annotation=Result)
+
+
+denoise.__signature__ = _signature()  # type: ignore[attr-defined]

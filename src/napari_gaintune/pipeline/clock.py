@@ -1,4 +1,4 @@
-"""How long a job still takes, and when it is time for a preview. Decides what is shown, never what is computed."""
+"""How far a job has come, how long it still takes, when a preview is due. Decides what is shown, never what is computed."""
 
 from __future__ import annotations
 
@@ -7,34 +7,36 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 PREVIEW_SHARE = 0.25  # of the time, at most
-SETTLED_STEPS = 3  # before a forecast is worth showing
+SETTLED = 3  # steps or frames before a forecast is worth showing
 
 
 class Clock:
-    """Counts steps and frames of a job."""
+    """Counts a job's work; a step and the prediction of a frame cost about the same, and count as one each."""
 
-    def __init__(self, frames: int, steps: int, preview_interval_s: float | None) -> None:
-        self._rounds, self._steps = frames, max(1, steps)
+    def __init__(self, frames: int, steps: int, shared: bool, preview_interval_s: float | None) -> None:
+        self._steps, self._shared = steps, shared
+        self._total = frames + steps * (1 if shared else frames)
+        self._done = 0
         self._interval_s = preview_interval_s
         self._started = time.perf_counter()
         self._previewed_at, self._preview_cost_s = float("-inf"), 0.0
-        self._done_rounds, self._done_steps = 0, 0
 
-    def share(self) -> None:
-        """One adaptation serves all frames."""
-        self._rounds = 1
+    def step_done(self, position: int, step: int) -> None:
+        """``step`` of the adaptation to the frame at ``position``, or to all."""
+        self._done = step if self._shared else position * (self._steps + 1) + step
 
-    def step_done(self, step: int) -> None:
-        self._done_steps = step
+    def frame_done(self, position: int) -> None:
+        """Steps a frame did without count as done."""
+        self._done = self._steps + position + 1 if self._shared else (position + 1) * (self._steps + 1)
 
-    def frame_done(self) -> None:
-        self._done_rounds, self._done_steps = min(self._rounds, self._done_rounds + 1), 0
+    @property
+    def progress(self) -> float:
+        return self._done / self._total
 
     def seconds_left(self) -> float | None:
-        done = self._done_rounds * self._steps + self._done_steps
-        if done < SETTLED_STEPS:
+        if self._done < SETTLED:
             return None
-        return (time.perf_counter() - self._started) / done * max(0, self._rounds * self._steps - done)
+        return (time.perf_counter() - self._started) / self._done * (self._total - self._done)
 
     def preview_due(self) -> bool:
         if self._interval_s is None:

@@ -29,7 +29,7 @@ from .reports import DoneReport, FrameReport, Report
 from .save import chosen_axes
 
 # The one place where the demonstration is set up. It has to end within three minutes on two CPU cores.
-SETTINGS: dict[str, Any] = {"frames": "::4", "objective": "auto", "series": "shared", "steps": 40, "seed": 0}
+SETTINGS: dict[str, Any] = {"objective": "auto", "series": "shared", "steps": 40, "seed": 0}
 
 PROGRAM = "napari-gaintune demo"
 SCORES_FILE = "scores.json"
@@ -137,7 +137,7 @@ class Demo:
             self.folder.mkdir(parents=True, exist_ok=True)
             with TemporaryDirectory(prefix=".demo-", dir=self.folder) as workshop:
                 made = [Path(workshop) / name for name in FILES]
-                shape, calibration = chosen_axes(self._tuned)
+                shape, calibration = chosen_axes(self.series, self._tuned.frames)
                 with SeriesWriter(made[0], shape, calibration, source=self.series) as writer:
                     writer.recipe = recipe
                     for frame in tuned:

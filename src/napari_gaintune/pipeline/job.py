@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Generator, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
@@ -70,14 +70,16 @@ class DenoiseJob:
         take more than a quarter of it.
         """
         self.records.clear()
-        clock = Clock(len(self.frames), self.config.steps, preview_interval_s)
+        shared = self.config.series == "shared"
+        clock = Clock(len(self.frames), self.config.steps, shared, preview_interval_s)
         with memory_errors_named(self.device):
             self.denoiser.place(self.device, self.precision)
             with tuned(self.denoiser) as handle:
-                walk = self._shared if self.config.series == "shared" else self._episodic
+                walk = self._shared if shared else self._episodic
                 for report in walk(handle, clock, stop):
                     if isinstance(report, FrameReport):
-                        clock.frame_done()
+                        clock.frame_done(report.position)
+                        report = replace(report, progress=clock.progress, seconds_left=clock.seconds_left())
                         self.records.append(FrameRecord.of(report))
                     yield report
         yield DoneReport(provenance(self, self.records), stopped=stop() and not self._is_complete())
@@ -103,7 +105,6 @@ class DenoiseJob:
         places = np.unique(np.linspace(0, len(self.frames) - 1, SHARED_FRAMES).round().astype(int))
         sampled = [self._load(self.frames[place], int(place)) for place in places]
         usable = [frame for frame in sampled if isinstance(frame, _Loaded)]
-        clock.share()
         last = Step(0, None, None, 0)
         if usable:
             last = yield from self._adapt(handle, usable, clock, stop)
@@ -123,7 +124,7 @@ class DenoiseJob:
             return FrameReport(index, position, len(self.frames), counts, 0, 0, False, message, None)
         scale = self._scale(counts, stored.dtype)
         noisy = torch.from_numpy(scale.to_model(counts))
-        return _Loaded(index, position, scale, noisy, self._notes(noisy, scale, name))
+        return _Loaded(index, position, scale, noisy, self._notes(noisy, scale, name, position))
 
     def _scale(self, counts: Float32, dtype: np.dtype[np.generic]) -> IntensityScale:
         card, config = self.denoiser.card, self.config
@@ -133,19 +134,31 @@ class DenoiseJob:
             return electron_scale(counts, card.dose_range_e_per_px, config.detector_offset)
         return unit_scale(counts, dtype)
 
-    def _notes(self, noisy: Tensor, scale: IntensityScale, name: str) -> list[str]:
-        """What a user should know of the frame's intensity."""
-        dose_range, dose = self.denoiser.card.dose_range_e_per_px, float(noisy.mean())
-        limits = dose_range or (0, float("inf"))
-        if self.denoiser.card.intensity_unit == "electrons" and scale.offset != self.config.detector_offset:
-            return [
-                f"{name}: mean and noise are not those of {limits[0]:g} to {limits[1]:g} counted electrons per pixel, "
-                f"which the model knows; taken as {dose:.2g} e⁻/px, so the result is a guess. If you know them, give "
-                "detector_gain and detector_offset"
-            ]
-        if dose_range is None or dose_range[0] * 0.99 <= dose <= dose_range[1] * 1.01:
-            return []
-        return [f"{name}: {dose:.3g} e⁻/px is outside the {dose_range[0]:g} to {dose_range[1]:g} e⁻/px of the model"]
+    def _notes(self, noisy: Tensor, scale: IntensityScale, name: str, position: int) -> list[str]:
+        """Where the frame is not what the model knows: in dose, and, said of the first frame, in pixel size."""
+        card = self.denoiser.card
+        notes = []
+        if position == 0 and not is_within(self.series.calibration.pixel_size_nm, card.pixel_size_range_nm):
+            low, high = card.pixel_size_range_nm or (0, 0)
+            y, x = self.series.calibration.pixel_size_nm or (0, 0)
+            notes.append(
+                f"{self.series.name}: pixels of {y:.3g} x {x:.3g} nm are outside the {low:g} to {high:g} nm of the model, "
+                "so the result is a guess; bin the frames, or choose another model"
+            )
+        dose_range, dose = card.dose_range_e_per_px, float(noisy.mean())
+        low, high = dose_range or (0, float("inf"))
+        if card.intensity_unit == "electrons" and scale.offset != self.config.detector_offset:
+            notes.append(
+                f"{name}: mean and noise are not those of {low:g} to {high:g} counted electrons per pixel, which the "
+                f"model knows; taken as {dose:.2g} e⁻/px, so the result is a guess. If you know detector gain and offset, "
+                "give them"
+            )
+        elif not is_within((dose,), dose_range):
+            notes.append(
+                f"{name}: {dose:.3g} e⁻/px is outside the {low:g} to {high:g} e⁻/px of the model, so the result is a "
+                "guess; bin the frames, or choose another model"
+            )
+        return notes
 
     def _objective(self, loaded: list[_Loaded]) -> Objective:
         config, scale = self.config, loaded[0].scale
@@ -173,23 +186,28 @@ class DenoiseJob:
             if clock.preview_due():
                 with clock.making_preview():
                     preview = first.scale.to_input(predict(handle.network, first.noisy).numpy())
-            clock.step_done(last.step)
+            clock.step_done(first.position, last.step)
             yield StepReport(
                 first.index, first.position, len(self.frames), last.step, self.config.steps, last.loss, last.change,
-                preview, clock.seconds_left(),
+                preview, self.config.series == "shared", clock.progress, clock.seconds_left(),
             )  # fmt: skip
         return last
 
     def _finish(self, handle: Handle, loaded: _Loaded, last: Step) -> FrameReport:
         image = loaded.scale.to_input(predict(handle.network, loaded.noisy).numpy())
-        improved = last.best_step > 0
+        adapted = last.best_step > 0
         notes = list(loaded.notes)
-        if last.step > 0 and not improved:
+        if last.step > 0 and not adapted:
             notes.append("no step beat the pre-trained network on held-out pixels: its result is kept")
         return FrameReport(
-            loaded.index, loaded.position, len(self.frames), image, last.step, last.best_step, improved,
+            loaded.index, loaded.position, len(self.frames), image, last.step, last.best_step, adapted,
             "; ".join(notes), loaded.scale,
         )  # fmt: skip
+
+
+def is_within(values: Sequence[float] | None, limits: tuple[float, float] | None) -> bool:
+    """Whether all ``values`` keep the limits of a card, to 1 %; True where either is not known."""
+    return not values or not limits or all(limits[0] * 0.99 <= value <= limits[1] * 1.01 for value in values)
 
 
 def random_stream(seed: int, frame: int) -> torch.Generator:

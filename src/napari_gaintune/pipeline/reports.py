@@ -15,7 +15,9 @@ class StepReport:
 
     ``loss`` is the objective on this step's crops, ``validation`` its paired change against the pre-trained network on
     held-out pixels (negative is better; None where it was not evaluated at this step), both in the model's unit squared.
-    ``preview`` is the whole denoised frame in the input's unit, where one was made at this step.
+    ``preview`` is the whole denoised frame in the input's unit, where one was made at this step. With ``shared`` the
+    adaptation serves all frames, and ``frame`` is the one to be seen in previews. ``progress`` is the part of the whole
+    job that is done, 0 to 1; ``seconds_left`` the time for the rest, None while nothing is known of it.
     """
 
     frame: int
@@ -26,16 +28,19 @@ class StepReport:
     loss: float | None
     validation: float | None
     preview: Float32 | None
-    seconds_left: float | None
+    shared: bool = False
+    progress: float = 0.0
+    seconds_left: float | None = None
 
 
 @dataclass(frozen=True)
 class FrameReport:
     """A finished frame: ``image`` (h, w) float32 in the input's unit, ``frame`` its index in the series.
 
-    ``improved`` is False where no step beat the pre-trained network on held-out pixels: the image is then the
-    pre-trained network's. ``message`` says what a user should know of this frame ("" mostly). ``scale`` is the map from
-    the input's unit to the model's, None for a constant frame, which is returned as it is.
+    ``adapted`` is False where no step beat the pre-trained network on held-out pixels: the image is then the
+    pre-trained network's. True is no proof of a better image. ``message`` says what a user should know of this frame
+    ("" mostly). ``scale`` is the map from the input's unit to the model's, None for a constant frame, which is returned
+    as it is. ``progress`` and ``seconds_left`` as in a StepReport.
     """
 
     frame: int
@@ -44,9 +49,11 @@ class FrameReport:
     image: Float32
     steps_run: int
     best_step: int
-    improved: bool
+    adapted: bool
     message: str
     scale: IntensityScale | None
+    progress: float = 0.0
+    seconds_left: float | None = None
 
 
 @dataclass(frozen=True)

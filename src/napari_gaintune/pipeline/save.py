@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -37,7 +37,7 @@ def denoise_to_file(
 
 
 def _run(job: DenoiseJob, path: Path, overwrite: bool, stop: Stop) -> Iterator[Report]:
-    shape, calibration = chosen_axes(job)
+    shape, calibration = chosen_axes(job.series, job.frames)
     written, stopped = 0, False
     with SeriesWriter(path, shape, calibration, source=job.series, overwrite=overwrite, name=job.series.name) as writer:
         try:
@@ -59,12 +59,11 @@ def _run(job: DenoiseJob, path: Path, overwrite: bool, stop: Stop) -> Iterator[R
                 writer.recipe = provenance(job, job.records[:written])
 
 
-def chosen_axes(job: DenoiseJob) -> tuple[tuple[int, ...], Calibration]:
-    """Shape and calibration of a job's result: the input's, or (frames, height, width) where some frames were chosen.
+def chosen_axes(series: FrameSeries, frames: Sequence[int]) -> tuple[tuple[int, ...], Calibration]:
+    """Shape and calibration of some frames of a series: its own for all of them, else (frames, height, width).
 
     The chosen frames of a plain series keep their places on its axis; those of a stack of stacks are just numbered.
     """
-    series, frames = job.series, job.frames
     if len(frames) == len(series):
         return series.shape, series.calibration
     shape = (len(frames), *series.shape[-2:])

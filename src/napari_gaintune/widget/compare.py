@@ -29,6 +29,9 @@ class Comparison:
         self._viewer.reset_view()
 
     def hide(self) -> None:
+        """Back to what was visible before; a grid the user made is left alone."""
+        if not self._before:
+            return
         for layer, was_visible in self._before.items():
             if is_in(layer, self._viewer):
                 layer.visible = was_visible

@@ -6,7 +6,6 @@ import threading
 from pathlib import Path
 
 import napari.viewer
-import numpy as np
 from napari.layers import Image, Layer
 from napari.utils.notifications import show_error
 from napari.utils.theme import get_theme
@@ -124,10 +123,10 @@ class GainTuningDock(QWidget):
     def save(self, path: Path, overwrite: bool = False) -> None:
         """Write the denoised layer as OME-TIFF. An existing file stays as it is unless ``overwrite``."""
         layer = self.denoised()
-        if layer is None or self.last_run is None:
+        if layer is None or self.last_run is None or self.last_run.results is None:
             return
         recipe, source = layer.metadata.get(RECIPE_KEY, {}), source_path(self.last_run.source)
-        work = save_frames(path, np.asarray(layer.data), series_from(layer).calibration, recipe, source, overwrite)
+        work = save_frames(path, series_from(layer), self.last_run.results.finished_places(), recipe, source, overwrite)
         self._helpers.append(Worker(work, self._closing))
         self._enter(State.SAVING)
 
@@ -165,8 +164,8 @@ class GainTuningDock(QWidget):
             self._collect_helper(helper)
         if self._run is not None:
             heard = self._run.collect()
-            if heard.steps:
-                self.panel.show_steps(heard.steps)
+            if heard.reports:
+                self.panel.draw(heard.reports)
             if heard.ended:
                 self._run = None
                 self._enter(State.IDLE)

@@ -106,7 +106,7 @@ class SettingsForm(QWidget):
 
     def _add_row(self, form: QFormLayout, title: str, description: str, editor: QWidget) -> None:
         label = QLabel(title)
-        label.setFixedWidth(LABEL_WIDTH_PX)
+        label.setMinimumWidth(LABEL_WIDTH_PX)
         label.setToolTip(tool_tip(description))
         editor.setToolTip(editor.toolTip() or tool_tip(description))
         editor.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)

@@ -141,6 +141,13 @@ class ResultLayers:
     def frames_done(self) -> int:
         return len(self._finished)
 
+    def finished_places(self) -> list[int]:
+        """The finished frames, counted in the denoised layer as it is after the end: what is worth saving."""
+        places = [self._box.place(frame) for frame in sorted(self._finished)]
+        return (
+            [int(np.ravel_multi_index(place, self._box.shape[:-2])) for place in places] if self._box.leading else [0]
+        )
+
     def present(self) -> list[Layer]:
         """Source, denoised image and reference, as far as they are in the viewer."""
         return [layer for layer in (self.source, self.denoised, self.reference) if is_in(layer, self.viewer)]

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from enum import Enum
 
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QPushButton, QSizePolicy, QVBoxLayout, QWidget
 
-from ..pipeline.reports import StepReport
+from ..pipeline.reports import FrameReport, StepReport
 from .curve import LiveCurve
 from .editors import tool_tip
 
@@ -80,18 +81,30 @@ class RunPanel(QWidget):
         self.curve.show()
 
     def say(self, text: str) -> None:
-        self.status.setText(text)
+        self.status.setText(breakable(text))
 
-    def show_steps(self, reports: list[StepReport]) -> None:
+    def draw(self, reports: list[StepReport | FrameReport]) -> None:
         """Draw the curve, and where the run stands."""
-        self.curve.add(reports)
+        self.curve.add([report for report in reports if isinstance(report, StepReport)])
         last = reports[-1]
-        done = (last.position + last.step / max(1, last.steps)) / last.frames_total
-        self.bar.setValue(round(BAR_PARTS * done))
+        self.bar.setValue(round(BAR_PARTS * last.progress))
         if self.state is State.RUNNING:
-            frame = f"frame {last.position + 1} of {last.frames_total}, " if last.frames_total > 1 else ""
-            left = "" if last.seconds_left is None else f", {duration(last.seconds_left)} left"
-            self.say(f"{frame}step {last.step} of {last.steps}{left}".capitalize())
+            self.say(standing(last))
+
+
+def standing(report: StepReport | FrameReport) -> str:
+    """Frame, step and time left, in words."""
+    left = "" if report.seconds_left is None else f", {duration(report.seconds_left)} left"
+    frame = f"frame {report.position + 1} of {report.frames_total}" if report.frames_total > 1 else ""
+    if isinstance(report, FrameReport):
+        return f"{frame or 'Frame'} done{left}".capitalize()
+    step = f"step {report.step} of {report.steps}"
+    return ", ".join(part for part in ("" if report.shared else frame, step) if part).capitalize() + left
+
+
+def breakable(text: str) -> str:
+    """Long paths may be broken after a separator: a label clips a word that is wider than itself."""
+    return re.sub(r"\S{30,}", lambda word: re.sub(r"([/\\_.-])", "\\1\u200b", word[0]), text)
 
 
 def duration(seconds: float) -> str:

@@ -19,9 +19,9 @@ from .worker import Averaged, Failed, Message, Planned, Preparing, Worker, denoi
 
 @dataclass
 class Heard:
-    """What one look at the thread brought: steps for the curve, a text to show, and whether the run is over."""
+    """What one look at the thread brought: reports to draw, a text to show, and whether the run is over."""
 
-    steps: list[StepReport] = field(default_factory=list)
+    reports: list[StepReport | FrameReport] = field(default_factory=list)
     text: str = ""
     ended: bool = False
     failed: bool = False
@@ -62,8 +62,8 @@ class Run:
         try:
             for message in self._worker.take():
                 self._handle(message, heard)
-            if heard.steps:
-                self._follow(heard.steps[-1].frame)
+            if heard.reports:
+                self._follow(heard.reports[-1].frame)
             self._refresh()
         except GaintuneError as error:
             self._fail(str(error))
@@ -85,11 +85,12 @@ class Run:
             case Averaged(), ResultLayers() as results:
                 results.show_reference(message)
             case StepReport(frame=frame, preview=preview), ResultLayers() as results:
-                heard.steps.append(message)
+                heard.reports.append(message)
                 if preview is not None:
                     results.show(frame, preview, finished=False)
             case FrameReport(), ResultLayers() as results:
                 results.show(message.frame, message.image, finished=True)
+                heard.reports.append(message)
                 self._notes += [message.message] if message.message else []
             case DoneReport(), ResultLayers() as results:
                 results.finish(message.provenance)

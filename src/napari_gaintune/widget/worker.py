@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import GaintuneError
-from ..image import Calibration, Float32, FrameSeries
+from ..image import FrameSeries
 from ..models.card import ModelCard
 from ..pipeline.config import DenoiseConfig
 from ..pipeline.reports import FrameReport, Report, StepReport
@@ -116,7 +116,7 @@ class Worker:
 
     def _put(self, message: Message) -> None:
         with self._lock:
-            if isinstance(message, StepReport | FrameReport):
+            if isinstance(message, FrameReport) or (isinstance(message, StepReport) and message.preview is not None):
                 self._messages = [without_preview(earlier) for earlier in self._messages]
             self._messages.append(message)
 
@@ -173,22 +173,24 @@ def average_series(series: FrameSeries, stop: Stop) -> Iterator[Message]:
 
 def save_frames(
     path: Path,
-    frames: Float32,
-    calibration: Calibration,
+    result: FrameSeries,
+    frames: list[int],
     recipe: dict[str, Any],
     source: Path | None,
     overwrite: bool,
 ) -> Work:
-    """Write a result as OME-TIFF."""
+    """Write the chosen frames of a result as OME-TIFF."""
 
     def work(stop: Stop) -> Iterator[Message]:
         from ..io import SeriesWriter
+        from ..pipeline.save import chosen_axes
 
         yield Preparing(f"Writing {path.name} …")
-        with SeriesWriter(path, frames.shape, calibration, source=source, overwrite=overwrite) as writer:
+        shape, calibration = chosen_axes(result, frames)
+        with SeriesWriter(path, shape, calibration, source=source, overwrite=overwrite) as writer:
             writer.recipe = recipe
-            for frame in frames.reshape(-1, *frames.shape[-2:]):
-                writer.write(frame)
+            for frame in frames:
+                writer.write(result.frame(frame))
         yield Saved(path)
 
     return work
