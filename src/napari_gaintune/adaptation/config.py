@@ -33,7 +33,8 @@ class AdaptationConfig(BaseModel):
         description="Seed of crops, masks and noise: same seed, same bits on a CPU.",
     )
     learning_rate: float = Field(
-        2e-3, gt=0, le=1, title="Learning rate", description="Adam's step size on the channel gains.",
+        8e-3, gt=0, le=1, title="Learning rate",
+        description="Adam's longest step on the channel gains; steps are shorter the noisier the gradient.",
         json_schema_extra={"advanced": True},
     )  # fmt: skip
     crop_size_px: int = Field(

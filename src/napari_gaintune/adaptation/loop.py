@@ -12,6 +12,7 @@ from .config import AdaptationConfig
 from .crops import Frames
 from .objectives import Crop, Objective
 from .parameters import Handle, State
+from .step_size import signal_share
 from .stopping import BestOnHeldOut
 
 VALIDATE_EVERY = 10
@@ -39,6 +40,7 @@ def adapt(
 ) -> Iterator[Step]:
     """Adapt ``handle`` to ``frames``; yields after every step, and first a step 0.
 
+    Adam's step is as long as ``signal_share`` of the gradient is not noise: the first step listens and moves nothing.
     What is judged, and left in the handle at the end, is an average over about the last ``AVERAGED_STEPS`` iterates
     (Polyak and Juditsky 1992): single iterates wander with the noise of their crops. While the loop is suspended in a
     yield the handle holds that average, so that a preview shows what is judged. ``stop`` is read every step.
@@ -48,7 +50,7 @@ def adapt(
     # a stream of its own: the one that chose the held-out pixels would draw noise that depends on their choice
     judging_seed = int(torch.randint(2**62, (1,), generator=generator))
     best = BestOnHeldOut(objective, crops, handle.network, handle.state(), judging_seed)
-    optimiser = torch.optim.Adam(handle.movable, lr=config.learning_rate)
+    optimiser = torch.optim.Adam(handle.movable)
     average = RunningAverage(handle.state())
     judged = step = 0
     yield Step(0, None, 0.0, 0)
@@ -56,6 +58,8 @@ def adapt(
         step += 1
         handle.load(average.iterate)
         crop = frames.random_crops(config.crop_size_px, config.crops_per_step, generator, device)
+        for group in optimiser.param_groups:
+            group["lr"] = config.learning_rate * signal_share(optimiser)
         loss = _descend(handle, objective, crop, optimiser, generator)
         average.update(handle.state())
         handle.load(average.state)
