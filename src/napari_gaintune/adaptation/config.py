@@ -33,7 +33,7 @@ class AdaptationConfig(BaseModel):
         description="Seed of crops, masks and noise: same seed, same bits on a CPU.",
     )
     learning_rate: float = Field(
-        8e-3, gt=0, le=1, title="Learning rate",
+        4e-3, gt=0, le=1, title="Learning rate",
         description="Adam's longest step on the channel gains; steps are shorter the noisier the gradient.",
         json_schema_extra={"advanced": True},
     )  # fmt: skip

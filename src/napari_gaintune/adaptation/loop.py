@@ -40,7 +40,8 @@ def adapt(
 ) -> Iterator[Step]:
     """Adapt ``handle`` to ``frames``; yields after every step, and first a step 0.
 
-    Adam's step is as long as ``signal_share`` of the gradient is not noise: the first step listens and moves nothing.
+    Adam's steps m / sqrt(v) are short by the root of ``signal_share`` already, down to a floor of noise; by another root
+    they become the sign of the gradient times its signal's share (Balles and Hennig 2018). The first step only listens.
     What is judged, and left in the handle at the end, is an average over about the last ``AVERAGED_STEPS`` iterates
     (Polyak and Juditsky 1992): single iterates wander with the noise of their crops. While the loop is suspended in a
     yield the handle holds that average, so that a preview shows what is judged. ``stop`` is read every step.
@@ -59,7 +60,7 @@ def adapt(
         handle.load(average.iterate)
         crop = frames.random_crops(config.crop_size_px, config.crops_per_step, generator, device)
         for group in optimiser.param_groups:
-            group["lr"] = config.learning_rate * signal_share(optimiser)
+            group["lr"] = config.learning_rate * signal_share(optimiser) ** 0.5
         loss = _descend(handle, objective, crop, optimiser, generator)
         average.update(handle.state())
         handle.load(average.state)

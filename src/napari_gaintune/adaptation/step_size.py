@@ -1,4 +1,4 @@
-"""How far a step may go: as far as its gradient can be told from the noise of the crops."""
+"""How far a step may go: as far as its gradient stands out of the noise of the crops."""
 
 from __future__ import annotations
 

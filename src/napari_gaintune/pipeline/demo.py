@@ -29,7 +29,7 @@ from .reports import DoneReport, FrameReport, Report
 from .save import chosen_axes
 
 # The one place where the demonstration is set up. It has to end within three minutes on two CPU cores.
-SETTINGS: dict[str, Any] = {"objective": "auto", "series": "shared", "steps": 40, "seed": 0}
+SETTINGS: dict[str, Any] = {"objective": "auto", "series": "shared", "steps": 60, "seed": 0}
 
 PROGRAM = "napari-gaintune demo"
 SCORES_FILE = "scores.json"

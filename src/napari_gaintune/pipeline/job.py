@@ -198,7 +198,10 @@ class DenoiseJob:
         adapted = last.best_step > 0
         notes = list(loaded.notes)
         if last.step > 0 and not adapted:
-            notes.append("no step beat the pre-trained network on held-out pixels: its result is kept")
+            which = f"frame {loaded.index}: " if len(self.series) > 1 else ""
+            notes.append(
+                f"{which}no step clearly beat the pre-trained network on held-out pixels, so its result is kept"
+            )
         return FrameReport(
             loaded.index, loaded.position, len(self.frames), image, last.step, last.best_step, adapted,
             "; ".join(notes), loaded.scale,
