@@ -1,10 +1,12 @@
 """The whole program on real micrographs: the command line end to end, the score where there is one, and a picture.
 
     python benchmarks/real_micrographs.py --data ../shared --output real-output [--steps 100] [--model blindspot-hrtem ...]
+    xvfb-run python benchmarks/real_micrographs.py --data ../shared --output real-output --dock
 
 The low-dose TEM pair: exposure 1 is denoised, exposure 2 is the judge. Figures are paired differences to the best Gaussian
 blur (its sigma chosen by exposure 2, an oracle), in counts squared, below 0 is better, with a block bootstrap's standard
-error. The ABF-STEM series has no second exposure: it is denoised and drawn.
+error. The ABF-STEM series has no second exposure: it is denoised and drawn. With --dock the same from the dock in
+a napari window: a picture of the window, and whether its pixels are those of the command line.
 """
 
 from __future__ import annotations
@@ -12,6 +14,7 @@ from __future__ import annotations
 import argparse
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -30,6 +33,10 @@ def main() -> None:
     options = parse()
     options.output.mkdir(parents=True, exist_ok=True)
     em = options.data / "data" / "em"
+    if options.dock:
+        for name in ("lowdose_tem_exposure1.tif", "stem_abf_5frames.hspy"):
+            from_the_dock(em / name, options)
+        return
     low_dose(em, options)
     stem(em, options)
 
@@ -71,6 +78,36 @@ def stem(em: Path, options: argparse.Namespace) -> None:
     save(panels, "Real ABF-STEM; trained on HRTEM, so outside the models' range.", size[1] if size else None, options)
 
 
+def from_the_dock(source: Path, options: argparse.Namespace) -> None:
+    """A layer of the file's frames, denoised by the dock with the first model and objective auto."""
+    import napari
+    from qtpy.QtWidgets import QApplication
+
+    series = open_series(source)
+    calibration = series.calibration
+    frames = np.stack([series.frame(index) for index in range(len(series))]).reshape(series.shape)
+    viewer = napari.Viewer()
+    viewer.window.resize(1400, 900)
+    units = [unit or "pixel" for unit in calibration.units]
+    viewer.add_image(frames, name=source.stem, scale=calibration.scale, units=units, colormap="gray")
+    _, dock = viewer.window.add_plugin_dock_widget("napari-gaintune", "GainTuning denoiser")
+    dock.form.set_value("model", options.model[0])
+    dock.form.set_value("steps", options.steps)
+    dock.form.set_value("frames", "0:1")
+    dock.run()
+    while dock.panel.run_button.text() != "Run":
+        QApplication.processEvents()
+        time.sleep(0.01)
+    QApplication.processEvents()
+    viewer.reset_view()
+    viewer.screenshot(str(options.output / f"{source.stem}_dock.png"), canvas_only=False, flash=False)
+    expected = denoised(source, options, options.model[0], "auto", options.steps, "--frames", "0:1")
+    result = np.asarray(dock.denoised().data)
+    same = np.array_equal(result.reshape(expected.shape), expected)
+    print(f"{source.name} from the dock: {dock.panel.status.text()!r}, pixels those of the command line: {same}")
+    viewer.close()
+
+
 def denoised(source: Path, options: argparse.Namespace, model: str, objective: str, steps: int, *more: str) -> Array:
     """Through the command line, as a user would; read back from its OME-TIFF."""
     out = options.output / f"{source.stem}_{model}_{objective}_{steps}.ome.tif"
@@ -97,6 +134,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--output", type=Path, default=Path("real-output"))
     parser.add_argument("--model", nargs="+", default=["blindspot-hrtem", "dncnn-hrtem"])
     parser.add_argument("--steps", type=int, default=100)
+    parser.add_argument("--dock", action="store_true", help="from the dock instead; needs a screen")
     return parser.parse_args()
 
 
