@@ -29,4 +29,5 @@ class DnCNN(Network):
         for conv in self.convs[:-1]:
             features = conv(features)
         # A residual rounded to bfloat16 would leave a few hundred grey values of the result.
-        return noisy - self.convs[-1](features.float())
+        noise: Tensor = self.convs[-1](features.float())
+        return noisy - noise
