@@ -34,7 +34,7 @@ class AdaptationConfig(BaseModel):
     )
     learning_rate: float = Field(
         4e-3, gt=0, le=1, title="Learning rate",
-        description="Adam's longest step on the channel gains; steps are shorter the noisier the gradient.",
+        description="Adam's step size on the channel gains where the gradient is clear; shorter the noisier it is.",
         json_schema_extra={"advanced": True},
     )  # fmt: skip
     crop_size_px: int = Field(

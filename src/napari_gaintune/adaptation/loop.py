@@ -41,7 +41,7 @@ def adapt(
     """Adapt ``handle`` to ``frames``; yields after every step, and first a step 0.
 
     Adam's steps m / sqrt(v) are short by the root of ``signal_share`` already, down to a floor of noise; by another root
-    they become the sign of the gradient times its signal's share (Balles and Hennig 2018). The first step only listens.
+    they become the sign of the gradient times its signal's share (Balles and Hennig 2018). The first two steps only listen.
     What is judged, and left in the handle at the end, is an average over about the last ``AVERAGED_STEPS`` iterates
     (Polyak and Juditsky 1992): single iterates wander with the noise of their crops. While the loop is suspended in a
     yield the handle holds that average, so that a preview shows what is judged. ``stop`` is read every step.

@@ -6,11 +6,11 @@ import torch
 
 
 def signal_share(optimiser: torch.optim.Adam) -> float:
-    """The part of the gradient's power that is signal, 0 to 1, averaged over everything that moves.
+    """The part of the gradient's power that is signal, 0 to 1, averaged over everything that has a gradient.
 
     Adam divides by the gradient's size: where the gradient is nothing but noise, it walks as fast as anywhere. Of the
     squared average gradient m**2 noise alone makes up the share rho of the mean square v, rho being the sum of the
-    squared weights in m; the signal is what is left, (m**2 / v - rho) / (1 - rho). 0 before the second step. Takes the
+    squared weights in m; the signal is what is left, (m**2 / v - rho) / (1 - rho). 0 before two steps were taken. Takes the
     gradients of the steps as independent of each other. Balles and Hennig 2018, eq. 9 and 10, one factor for all
     parameters.
     """
@@ -24,6 +24,8 @@ def signal_share(optimiser: torch.optim.Adam) -> float:
         return 0.0
     mean = torch.cat([state["exp_avg"].flatten() for state in states]) / (1 - first**step)
     square = torch.cat([state["exp_avg_sq"].flatten() for state in states]) / (1 - second**step)
-    tiny = torch.finfo(square.dtype).tiny
-    ratio = float((mean.square() / square.clamp_min(tiny)).mean())
+    alive = square > torch.finfo(square.dtype).tiny  # a rectifier that never passes has no gradient at all
+    if not alive.any():
+        return 0.0
+    ratio = float((mean[alive].square() / square[alive]).mean())
     return min(1.0, max(0.0, (ratio - rho) / (1 - rho)))
