@@ -25,7 +25,10 @@ from napari_gaintune.pipeline.reports import FrameReport
 from .pipeline.conftest import small_model
 
 CHOSEN = [0, 13, 26, 39]
-FAST = {"frames": "::13", "steps": 2, "series": "shared", "crop_size_px": 64, "seed": 3, "precision": "float32"}
+FAST = {
+    "frames": "::13", "steps": 12, "learning_rate": 0.02, "series": "shared", "crop_size_px": 64, "seed": 3,
+    "precision": "float32",
+}  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -54,6 +57,9 @@ def test_it_does_the_main_job_on_the_example(done: tuple[Path, list[Any]], model
     expected = denoise(example_path(), model=model, **FAST)
     np.testing.assert_array_equal(tifffile.imread(folder / FILES[0]), expected.image)
     assert read_recipe(folder / FILES[0]) == expected.provenance
+    pretrained = denoise(example_path(), model=model, **FAST | {"steps": 0})
+    assert all(frame.adapted for frame in expected.frames)
+    assert not np.array_equal(expected.image, pretrained.image)
     found, given = open_series(folder / FILES[0]).calibration, open_series(example_path()).calibration
     assert found.pixel_size_nm == given.pixel_size_nm
     assert found.scale[0] == pytest.approx(13 * given.scale[0])

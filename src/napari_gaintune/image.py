@@ -163,8 +163,7 @@ def check_frame(frame: Array, name: str, nonfinite: Nonfinite = "error", smalles
             f"{name}: {frame.shape[0]} x {frame.shape[1]} px is smaller than the {smallest_px} px this model needs to "
             "see; use a larger frame or a model with a smaller receptive field"
         )
-    with np.errstate(over="ignore"):  # what is too large for float32 becomes infinite, and is refused below
-        values = np.array(frame, dtype=np.float32, order="C")
+    values = _as_float32(frame)
     bad = ~np.isfinite(values)
     if not bad.any():
         return values
@@ -175,6 +174,16 @@ def check_frame(frame: Array, name: str, nonfinite: Nonfinite = "error", smalles
             "mend them, or let them be filled from their neighbours (nonfinite='fill', --nonfinite fill)"
         )
     return _fill(values, bad, name)
+
+
+def count_nonfinite(frame: Array) -> int:
+    """How many pixels of a frame as stored are NaN or infinite in float32."""
+    return 0 if frame.dtype.kind in "ui" else int((~np.isfinite(_as_float32(frame))).sum())
+
+
+def _as_float32(frame: Array) -> Float32:
+    with np.errstate(over="ignore"):  # what is too large for float32 becomes infinite
+        return np.array(frame, dtype=np.float32, order="C")
 
 
 def _fill(values: Float32, bad: npt.NDArray[np.bool_], name: str) -> Float32:

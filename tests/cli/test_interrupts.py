@@ -16,7 +16,7 @@ import tifffile
 from napari_gaintune.cli.interrupts import Interrupts
 from napari_gaintune.io import read_recipe
 
-FRAMES = 60
+FRAMES = 600  # far more than are done before the signal comes
 PATIENCE_S = 240  # for a machine under load; nothing is asserted about time
 
 

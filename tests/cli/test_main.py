@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import textwrap
@@ -85,9 +86,9 @@ def test_module_and_console_script_are_one_program(repository: Path) -> None:
     [
         (["denoize", "a.tif"], ["denoize", "denoise"]),
         (["denoise"], ["IMAGE"]),
-        (["denoise", "a.tif"], ["--output"]),
-        (["denoise", "a.tif", "b.tif", "-o", "c.tif"], ["b.tif"]),
-        (["denoise", "a.tif", "-o"], ["-o requires"]),
+        (["denoise", "a.tif"], ["--output is missing"]),
+        (["denoise", "a.tif", "b.tif", "-o", "c.tif"], ["error: b.tif: ", "given as their folder"]),
+        (["denoise", "a.tif", "-o"], ["-o needs a value"]),
         (["denoise", "a.tif", "-o", "b.tif", "--stpes", "3"], ["--stpes", "--steps"]),
         (["denoise", "a.tif", "-o", "b.tif", "--steps", "-1"], ["--steps -1", "greater than or equal to 0"]),
         (["denoise", "a.tif", "-o", "b.tif", "--steps", "many"], ["--steps many", "integer"]),
@@ -96,7 +97,7 @@ def test_module_and_console_script_are_one_program(repository: Path) -> None:
         (["denoise", "a.tif", "-o", "b.tif", "--steps", "1", "--steps", "2"], ["--steps"]),
         (["denoise", "a.tif", "-o", "b.tif", "--dataset", "x"], ["--dataset", "x"]),
         (["models", "extra"], ["extra"]),
-        (["demo", "--output"], ["--output"]),
+        (["demo", "--output"], ["--output needs a value"]),
     ],
 )
 def test_a_wrong_command_line_is_one_line_and_exit_code_2(
@@ -108,3 +109,12 @@ def test_a_wrong_command_line_is_one_line_and_exit_code_2(
     assert printed.err.startswith("error: ")
     assert printed.err.count("\n") == 1
     assert all(part in printed.err for part in said), printed.err
+
+
+def test_a_console_without_the_letters_still_lists_the_models() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "napari_gaintune", "models"],
+        capture_output=True, check=False, env=os.environ | {"PYTHONIOENCODING": "cp1252", "PYTHONUTF8": "0"},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert b"DOSE e?/px" in done.stdout

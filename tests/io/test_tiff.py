@@ -135,6 +135,13 @@ def test_frames_are_read_in_other_processes(tmp_path, counts):
     np.testing.assert_array_equal(frames, counts)
 
 
+def test_three_frames_that_were_written_as_colours_are_told_apart(tmp_path, rng):
+    """What tifffile makes of (3, height, width) when nobody says what it is."""
+    tifffile.imwrite(tmp_path / "three.tif", rng.integers(0, 9, (3, 40, 48), np.uint8), photometric="rgb")
+    with pytest.raises(ImageError, match=r"if these are 3 frames, save them with .*photometric='minisblack'"):
+        open_series(tmp_path / "three.tif")
+
+
 @pytest.mark.parametrize(
     "picture",
     [
@@ -148,7 +155,7 @@ def test_frames_are_read_in_other_processes(tmp_path, counts):
 )  # fmt: skip
 def test_colour_is_refused(tmp_path, picture):
     tifffile.imwrite(tmp_path / "rgb.tif", **picture)
-    with pytest.raises(ImageError, match=r"rgb.tif: a colour picture .* grey values"):
+    with pytest.raises(ImageError, match=r"rgb.tif: a colour picture .* only one intensity"):
         open_series(tmp_path / "rgb.tif")
 
 

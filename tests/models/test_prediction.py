@@ -54,19 +54,3 @@ def test_spans_cover_each_pixel_once_and_keep_the_pooling_phase(length: int, til
         assert read.start >= 0
         assert read.stop <= length
     assert covered == list(range(length))
-
-
-def test_a_tile_callback_can_stop_a_prediction() -> None:
-    class StoppedError(Exception):
-        pass
-
-    tiles = []
-
-    def on_tile() -> None:
-        tiles.append(1)
-        if len(tiles) == 2:
-            raise StoppedError
-
-    with pytest.raises(StoppedError):
-        predict(make("dncnn"), torch.rand(96, 96), tile_px=32, on_tile=on_tile)
-    assert len(tiles) == 2

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from napari_gaintune.errors import SettingError
-from napari_gaintune.pipeline.frames import select_frames
+from napari_gaintune.pipeline.frames import select_frames, selection_of
 
 
 @pytest.mark.parametrize(
@@ -25,6 +25,14 @@ from napari_gaintune.pipeline.frames import select_frames
 )
 def test_selections(selection: str, expected: list[int]) -> None:
     assert select_frames(selection, 5) == expected
+
+
+@pytest.mark.parametrize("selection", ["0", "4", "1:3", "3:", ":2", "::2", "1::2", "0:3:2", "1:4:3"])
+@pytest.mark.parametrize("done", range(3))
+def test_the_rest_of_a_selection_can_be_selected(selection: str, done: int) -> None:
+    left = select_frames(selection, 5)[done:]
+    if left:
+        assert select_frames(selection_of(left, 5), 5) == left
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from qtpy.QtWidgets import QApplication
 
+from napari_gaintune.widget.layers import RECIPE_KEY
 from napari_gaintune.widget.panel import State
 
 if TYPE_CHECKING:
@@ -46,11 +47,28 @@ def test_closing_the_dock_ends_a_run(bench: Bench, counts: np.ndarray) -> None:
     viewer.add_image(counts, name="au")
     dock = bench.open(steps=ENDLESS)
     bench.start(dock)
+    finished, run = dock.denoised(), dock.last_run
     dock.parent().destroyOnClose()  # what the cross in the title does
     bench.wait_until(lambda: not bench.threads())
+    assert run.results.frames_done == 0
+    assert finished not in viewer.layers  # a preview alone is no result
     viewer.add_image(counts, name="later")  # nothing that is gone listens
     viewer.layers.remove("au")
     viewer.theme = "light"
+
+
+def test_closing_the_dock_keeps_finished_frames_alone(bench: Bench, counts: np.ndarray) -> None:
+    viewer = bench.viewer
+    viewer.add_image(np.repeat(counts, 50, axis=0), name="au")
+    dock = bench.open(steps=20)
+    dock.panel.run_button.click()
+    bench.wait_until(lambda: dock.last_run.results and dock.last_run.results.frames_done > 1)
+    run = dock.last_run
+    dock.parent().destroyOnClose()
+    bench.wait_until(lambda: not bench.threads())
+    layer = viewer.layers["au denoised"]
+    assert len(layer.data) == run.results.frames_done < 200
+    assert "dock was closed" in layer.metadata[RECIPE_KEY]["failed"]
 
 
 def test_closing_the_viewer_ends_a_run(bench: Bench, counts: np.ndarray) -> None:

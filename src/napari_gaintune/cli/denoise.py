@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -62,14 +63,18 @@ def denoise(
         Print one JSON object on standard output at the end, and nothing else there.
     """
     from ..io import open_series
+    from ..pipeline.frames import select_frames, selection_of
     from ..pipeline.save import denoise_to_file
 
     started = time.perf_counter()
     config = plain(DenoiseConfig, settings)
     with Interrupts() as asked:
-        reports = denoise_to_file(open_series(image, dataset), config, output, overwrite, asked)
+        series = open_series(image, dataset)
+        reports = denoise_to_file(series, config, output, overwrite, asked)
         followed = follow(reports, Progress())
-    return tell(followed, output, time.perf_counter() - started, as_json)
+    left = select_frames(config.frames, len(series))[len(followed.frames) :]
+    rest = f"; for the rest: --frames {selection_of(left, len(series))}" if left else ""
+    return tell(followed, output, rest, time.perf_counter() - started, as_json)
 
 
 @dataclass
@@ -82,19 +87,20 @@ class Followed:
     error: GaintuneError | None = None
 
 
-def follow(reports: Iterator[Report], progress: Progress) -> Followed:
+def follow(reports: Generator[Report, None, None], progress: Progress) -> Followed:
     """Draw the reports until the job ends, by itself, by an error or by a second Ctrl-C."""
     followed = Followed()
     with progress:
         try:
-            for report in reports:
-                progress.update(report)
-                if isinstance(report, FrameReport):
-                    followed.frames.append({name: getattr(report, name) for name in FRAME_FIELDS})
-                if isinstance(report, DoneReport):
-                    followed.done = report
-                else:
-                    followed.frames_total = report.frames_total
+            with closing(reports):  # however it ends, the file is brought to its name while errors can be told
+                for report in reports:
+                    if isinstance(report, FrameReport):
+                        followed.frames.append({name: getattr(report, name) for name in FRAME_FIELDS})
+                    if isinstance(report, DoneReport):
+                        followed.done = report
+                    else:
+                        followed.frames_total = report.frames_total
+                    progress.update(report)
         except GaintuneError as error:
             followed.error = error
         except KeyboardInterrupt:
@@ -102,10 +108,10 @@ def follow(reports: Iterator[Report], progress: Progress) -> Followed:
     return followed
 
 
-def tell(followed: Followed, output: Path, seconds: float, as_json: bool) -> int:
-    """Say how the job ended, and in which file; returns the exit code."""
+def tell(followed: Followed, output: Path, rest: str, seconds: float, as_json: bool) -> int:
+    """Say how the job ended, in which file, and how to have the rest; returns the exit code."""
     frames, done = followed.frames, followed.done
-    kept = f"{spoken_frames([f['frame'] for f in frames])} of {followed.frames_total} in {output}"
+    kept = f"{spoken_frames([f['frame'] for f in frames])} of {followed.frames_total} in {output}{rest}"
     if followed.error is not None:
         message = (
             f"{followed.error}; kept: {kept}"

@@ -6,7 +6,7 @@ from functools import partial
 from typing import Annotated, Any, TypeVar
 
 import pydantic
-from cyclopts import CycloptsError, Group, Parameter
+from cyclopts import CycloptsError, Group, MissingArgumentError, Parameter, UnusedCliTokensError
 
 SETTINGS = Group("Settings", sort_key=1)
 ADVANCED = Group("Advanced settings", sort_key=2)
@@ -42,8 +42,19 @@ def usage_message(error: CycloptsError) -> str:
     """One line for a command line that is not understood: the flag, its value, the rule."""
     cause = error.__cause__
     if not isinstance(cause, pydantic.ValidationError):
-        return " ".join(str(error).split()).rstrip(".")
+        return _missing_or_superfluous(error) or " ".join(str(error).split()).rstrip(".")
     return "; ".join(
         f"--{'.'.join(map(str, problem['loc'])).replace('_', '-')} {problem['input']}: {problem['msg'].lower()}"
         for problem in cause.errors()
     )
+
+
+def _missing_or_superfluous(error: CycloptsError) -> str:
+    if isinstance(error, UnusedCliTokensError):
+        cure = (
+            "; several images in one go are given as their folder" if "denoise" in (error.command_chain or ()) else ""
+        )
+        return f"{' '.join(error.unused_tokens or ())}: more than the command takes{cure}"
+    if isinstance(error, MissingArgumentError) and error.argument is not None:
+        return f"{error.keyword} needs a value" if error.keyword is not None else f"{error.argument.name} is missing"
+    return ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import signal
 import sys
@@ -46,6 +47,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     # Whoever ends the program, a scheduler or Ctrl-C, finds the same clean end.
     before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # not every console's code page has e⁻
     try:
         code = app(
             sys.argv[1:] if arguments is None else arguments,

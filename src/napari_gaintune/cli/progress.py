@@ -19,18 +19,22 @@ LOG_INTERVAL_S = 30.0  # between lines on the steps of one frame
 class Progress:
     """Draws the reports of one job after the other. In a log, ``every_frame`` has its line or only messages have."""
 
-    def __init__(self, every_frame: bool = True, log_interval_s: float = LOG_INTERVAL_S) -> None:
+    def __init__(
+        self, every_frame: bool = True, log_interval_s: float = LOG_INTERVAL_S, draw_interval_s: float = 0.1
+    ) -> None:
         self._every_frame, self._log_interval_s = every_frame, log_interval_s
         self._on_terminal = sys.stderr.isatty()
         self._logged_at = time.monotonic()
         self._title = ""
         self._bar: tqdm[Any] = tqdm(
-            file=sys.stderr, total=1, bar_format=BAR, disable=not self._on_terminal, dynamic_ncols=True, leave=False
-        )
+            file=sys.stderr, total=1, bar_format=BAR, disable=not self._on_terminal, dynamic_ncols=True, leave=False,
+            mininterval=draw_interval_s, miniters=0,  # else tqdm learns from the first jump how rarely it needs to draw
+        )  # fmt: skip
 
     def begin(self, title: str) -> None:
         """The reports that follow are of another job."""
         self._title = f"{title}, "
+        self._bar.reset()  # tqdm draws nothing while it is behind what it has drawn
         if not self._on_terminal:
             print(f"{title} ...", file=sys.stderr, flush=True)
 

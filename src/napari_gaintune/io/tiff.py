@@ -63,10 +63,12 @@ def _only_series(tif: tifffile.TiffFile, name: str) -> tifffile.TiffPageSeries:
         )
     page = found[0].keyframe
     if "S" in found[0].axes or page.samplesperpixel > 1 or not _is_grey(page):
-        kind = tifffile.PHOTOMETRIC(page.photometric).name
+        kind, count = tifffile.PHOTOMETRIC(page.photometric).name, page.samplesperpixel
+        cure = "save the recorded grey values, not a screenshot"
+        if page.planarconfig == tifffile.PLANARCONFIG.SEPARATE and count > 1:  # how tifffile writes 3 or 4 frames
+            cure = f"if these are {count} frames, save them with tifffile.imwrite(..., photometric='minisblack')"
         raise ImageError(
-            f"{name}: a colour picture ({kind}, {page.samplesperpixel} values per pixel); "
-            "only one intensity per pixel is read: save the recorded grey values, not a screenshot"
+            f"{name}: a colour picture ({kind}, {count} values per pixel); only one intensity per pixel is read: {cure}"
         )
     if page.ndim != 2:
         raise ImageError(f"{name}: pages of {page.ndim} axes {page.axes}; save one plane per page")

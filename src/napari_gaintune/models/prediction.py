@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import torch
 from torch import Tensor
@@ -12,14 +12,12 @@ from .networks import Network
 TILE_PX = 512
 
 
-def predict(
-    network: Network, frame: Tensor, tile_px: int = TILE_PX, on_tile: Callable[[], None] | None = None
-) -> Tensor:
+def predict(network: Network, frame: Tensor, tile_px: int = TILE_PX) -> Tensor:
     """The denoised frame, (h, w) float32 in the network's unit, on the frame's device; no gradients.
 
     Tiles of at most ``tile_px`` squared are read with a halo of one receptive-field radius, at places where the
     network's pooling falls as it does in the whole frame, so that the result differs from a prediction in one piece
-    only by the rounding of a different order of sums. ``on_tile`` is called after each tile; it may raise to stop.
+    only by the rounding of a different order of sums.
     """
     device = next(network.parameters()).device
     out = torch.empty_like(frame)
@@ -29,8 +27,6 @@ def predict(
                 tile = frame[read_rows, read_columns].to(device)[None, None]
                 denoised = network(tile)[0, 0]
                 out[rows, columns] = denoised[_within(rows, read_rows), _within(columns, read_columns)].to(out.device)
-                if on_tile is not None:
-                    on_tile()
     return out
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from inspect import Parameter, Signature
 from typing import Any
 
@@ -25,10 +25,10 @@ class Result:
     step reports; ``frames`` the frames' reports; ``provenance`` the recipe.
     """
 
-    image: Float32
-    history: tuple[StepReport, ...]
+    image: Float32 = field(repr=False)
+    history: tuple[StepReport, ...] = field(repr=False)
     frames: tuple[FrameReport, ...]
-    provenance: dict[str, Any]
+    provenance: dict[str, Any] = field(repr=False)
 
 
 def denoise(image: Any, **settings: Any) -> Result:
@@ -37,8 +37,8 @@ def denoise(image: Any, **settings: Any) -> Result:
     ``image`` is a numpy or dask array (h, w) or (..., h, w), a napari layer, a hyperspy Signal2D, or a path; integers or
     floats in any unit. ``settings`` are the fields of ``DenoiseConfig``: model, objective, steps, frames, seed, device
     and more (``help(DenoiseConfig)``). What a user should know of a frame is logged as a warning. The result holds all
-    chosen frames in memory; for long series use ``denoise_to_file``. Raises ImageError, SettingError, ModelError,
-    NoiseModelError or DeviceError before any work where the cause can be known.
+    chosen frames in memory; for long series use ``napari_gaintune.pipeline.save.denoise_to_file``. Raises ImageError,
+    SettingError, ModelError, NoiseModelError or DeviceError before any work where the cause can be known.
     """
     series = series_from(image)
     job = DenoiseJob(series, checked(DenoiseConfig, settings))
@@ -53,7 +53,7 @@ def denoise(image: Any, **settings: Any) -> Result:
             out[report.position] = report.image
             frames.append(report)
             if report.message:
-                logging.getLogger(__name__).warning(report.message)
+                logging.getLogger(__name__).warning("%s, frame %d: %s", series.name, report.frame, report.message)
         elif isinstance(report, DoneReport):
             recipe = report.provenance
     whole = len(job.frames) == len(series)

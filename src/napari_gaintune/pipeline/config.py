@@ -16,8 +16,9 @@ class DenoiseConfig(AdaptationConfig):
         "blindspot-hrtem", title="Model", description="A pre-trained model by name, or the path of a .safetensors file."
     )
     frames: str = Field(
-        "all", title="Frames", description="all, one number (7), or a range whose end is left out (0:40, 10:, ::2)."
-    )
+        "all", title="Frames", coerce_numbers_to_str=True,
+        description="all, one number (7; -1 is the last), or a range without its end (0:40 is 0 to 39; 10:, ::2).",
+    )  # fmt: skip
     series: Literal["episodic", "shared"] = Field(
         "episodic", title="Series",
         description="episodic: each frame starts from the pre-trained model; shared: one adaptation serves all frames.",

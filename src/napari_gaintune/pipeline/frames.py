@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from ..errors import SettingError
 
@@ -32,3 +33,12 @@ def select_frames(selection: str, count: int) -> list[int]:
     if not indices:
         raise SettingError(f"frames = {selection!r} selects none of the {count} frames, 0 to {count - 1}")
     return indices
+
+
+def selection_of(frames: Sequence[int], count: int) -> str:
+    """The shortest text that selects ``frames``, at least one and evenly spaced, of ``count``."""
+    if len(frames) == 1:
+        return str(frames[0])
+    step = frames[1] - frames[0]
+    end = "" if frames[-1] + step >= count else str(frames[-1] + 1)
+    return f"{frames[0]}:{end}" + (f":{step}" if step > 1 else "")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -14,7 +14,7 @@ from ..adaptation.loop import CROP_MARGIN_PX, Step, adapt
 from ..adaptation.objectives import Objective, Situation, build_objective
 from ..adaptation.parameters import Handle, tuned
 from ..errors import ImageError
-from ..image import Float32, FrameSeries, check_frame
+from ..image import Float32, FrameSeries, check_frame, count_nonfinite
 from ..models.catalogue import load_denoiser
 from ..models.device import choose_device, choose_precision, memory_errors_named
 from ..models.prediction import predict
@@ -24,6 +24,7 @@ from .clock import Clock
 from .config import DenoiseConfig
 from .frames import select_frames
 from .provenance import FrameRecord, provenance
+from .range_check import dose_notes, pixel_size_notes
 from .reports import DoneReport, FrameReport, Report, StepReport
 
 Stop = Callable[[], bool]
@@ -39,6 +40,14 @@ class _Loaded:
     scale: IntensityScale
     noisy: Tensor
     notes: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class _Adapted:
+    """How an adaptation ended: its last step, and the objective that tuned it, "" for none."""
+
+    last: Step = Step(0, None, None, 0)  # noqa: RUF009 - a frozen one
+    objective: str = ""
 
 
 class DenoiseJob:
@@ -98,21 +107,25 @@ class DenoiseJob:
                 yield loaded
                 continue
             handle.reset()
-            last = yield from self._adapt(handle, [loaded], clock, stop)
-            yield self._finish(handle, loaded, last)
+            adapted = yield from self._adapt(handle, [loaded], clock, stop)
+            yield self._finish(handle, loaded, adapted)
 
     def _shared(self, handle: Handle, clock: Clock, stop: Stop) -> Iterator[Report]:
         places = np.unique(np.linspace(0, len(self.frames) - 1, SHARED_FRAMES).round().astype(int))
-        sampled = [self._load(self.frames[place], int(place)) for place in places]
-        usable = [frame for frame in sampled if isinstance(frame, _Loaded)]
-        last = Step(0, None, None, 0)
+        usable: list[_Loaded] = []
+        for place in places:
+            if usable and stop():
+                break
+            frame = self._load(self.frames[place], int(place))
+            usable += [frame] if isinstance(frame, _Loaded) else []
+        adapted = _Adapted()
         if usable:
-            last = yield from self._adapt(handle, usable, clock, stop)
+            adapted = yield from self._adapt(handle, usable, clock, stop)
         for position, index in enumerate(self.frames):
             if position and stop():
                 return
             loaded = self._load(index, position)
-            yield loaded if isinstance(loaded, FrameReport) else self._finish(handle, loaded, last)
+            yield loaded if isinstance(loaded, FrameReport) else self._finish(handle, loaded, adapted)
 
     def _load(self, index: int, position: int) -> _Loaded | FrameReport:
         """A frame ready for the network, or, where a frame is constant, its report: it is its own best estimate."""
@@ -120,11 +133,14 @@ class DenoiseJob:
         stored = self.series.frame(index)
         counts = check_frame(stored, name, self.config.nonfinite, self.denoiser.smallest_frame_px)
         if counts.min() == counts.max():
-            message = f"{name}: every pixel is {counts.flat[0]:g}; there is nothing to denoise, returned unchanged"
+            message = f"every pixel is {counts.flat[0]:g}; there is nothing to denoise, returned unchanged"
             return FrameReport(index, position, len(self.frames), counts, 0, 0, False, message, None)
         scale = self._scale(counts, stored.dtype)
         noisy = torch.from_numpy(scale.to_model(counts))
-        return _Loaded(index, position, scale, noisy, self._notes(noisy, scale, name, position))
+        notes = self._notes(noisy, scale, float(counts.min()), position)
+        if filled := count_nonfinite(stored):
+            notes.append(f"{filled} NaN or infinite pixels were filled from their neighbours")
+        return _Loaded(index, position, scale, noisy, notes)
 
     def _scale(self, counts: Float32, dtype: np.dtype[np.generic]) -> IntensityScale:
         card, config = self.denoiser.card, self.config
@@ -134,31 +150,11 @@ class DenoiseJob:
             return electron_scale(counts, card.dose_range_e_per_px, config.detector_offset)
         return unit_scale(counts, dtype)
 
-    def _notes(self, noisy: Tensor, scale: IntensityScale, name: str, position: int) -> list[str]:
+    def _notes(self, noisy: Tensor, scale: IntensityScale, lowest: float, position: int) -> list[str]:
         """Where the frame is not what the model knows: in dose, and, said of the first frame, in pixel size."""
         card = self.denoiser.card
-        notes = []
-        if position == 0 and not is_within(self.series.calibration.pixel_size_nm, card.pixel_size_range_nm):
-            low, high = card.pixel_size_range_nm or (0, 0)
-            y, x = self.series.calibration.pixel_size_nm or (0, 0)
-            notes.append(
-                f"{self.series.name}: pixels of {y:.3g} x {x:.3g} nm are outside the {low:g} to {high:g} nm of the model, "
-                "so the result is a guess; bin the frames, or choose another model"
-            )
-        dose_range, dose = card.dose_range_e_per_px, float(noisy.mean())
-        low, high = dose_range or (0, float("inf"))
-        if card.intensity_unit == "electrons" and scale.offset != self.config.detector_offset:
-            notes.append(
-                f"{name}: mean and noise are not those of {low:g} to {high:g} counted electrons per pixel, which the "
-                f"model knows; taken as {dose:.2g} e⁻/px, so the result is a guess. If you know detector gain and offset, "
-                "give them"
-            )
-        elif not is_within((dose,), dose_range):
-            notes.append(
-                f"{name}: {dose:.3g} e⁻/px is outside the {low:g} to {high:g} e⁻/px of the model, so the result is a "
-                "guess; bin the frames, or choose another model"
-            )
-        return notes
+        notes = pixel_size_notes(self.series.calibration.pixel_size_nm, card) if position == 0 else []
+        return notes + dose_notes(float(noisy.mean()), scale, self.config.detector_offset, lowest, card)
 
     def _objective(self, loaded: list[_Loaded]) -> Objective:
         config, scale = self.config, loaded[0].scale
@@ -172,45 +168,44 @@ class DenoiseJob:
         )
         return build_objective(config.objective, situation)
 
-    def _adapt(self, handle: Handle, loaded: list[_Loaded], clock: Clock, stop: Stop) -> Generator[Report, None, Step]:
-        """Adapt to the loaded frames, the first of which is shown in previews; returns the last step."""
-        first, last = loaded[0], Step(0, None, None, 0)
+    def _adapt(
+        self, handle: Handle, loaded: list[_Loaded], clock: Clock, stop: Stop
+    ) -> Generator[Report, None, _Adapted]:
+        """Adapt to the loaded frames, the first of which is shown in previews."""
+        first, adapted = loaded[0], _Adapted()
         if self.config.steps == 0:
-            return last
+            return adapted
         objective = self._objective(loaded)
-        pseudo_clean = [predict(handle.network, f.noisy) for f in loaded] if objective.needs_pseudo_clean else None
+        pseudo_clean = None
+        if objective.needs_pseudo_clean:
+            pseudo_clean = [predict(handle.network, frame.noisy) for frame in loaded if not stop()]
+            if len(pseudo_clean) < len(loaded):
+                return adapted
         chance = random_stream(self.config.seed, first.index)
         frames = Frames.build([f.noisy for f in loaded], pseudo_clean, CROP_MARGIN_PX, chance)
-        for last in adapt(handle, frames, objective, self.config, chance, stop):
+        for step in adapt(handle, frames, objective, self.config, chance, stop):
+            adapted = _Adapted(step, repr(objective))
             preview = None
             if clock.preview_due():
                 with clock.making_preview():
                     preview = first.scale.to_input(predict(handle.network, first.noisy).numpy())
-            clock.step_done(first.position, last.step)
+            clock.step_done(first.position, step.step)
             yield StepReport(
-                first.index, first.position, len(self.frames), last.step, self.config.steps, last.loss, last.change,
+                first.index, first.position, len(self.frames), step.step, self.config.steps, step.loss, step.change,
                 preview, self.config.series == "shared", clock.progress, clock.seconds_left(),
             )  # fmt: skip
-        return last
+        return adapted
 
-    def _finish(self, handle: Handle, loaded: _Loaded, last: Step) -> FrameReport:
+    def _finish(self, handle: Handle, loaded: _Loaded, adapted: _Adapted) -> FrameReport:
         image = loaded.scale.to_input(predict(handle.network, loaded.noisy).numpy())
-        adapted = last.best_step > 0
-        notes = list(loaded.notes)
-        if last.step > 0 and not adapted:
-            which = f"frame {loaded.index}: " if len(self.series) > 1 else ""
-            notes.append(
-                f"{which}no step clearly beat the pre-trained network on held-out pixels, so its result is kept"
-            )
+        last, notes = adapted.last, list(loaded.notes)
+        is_news = self.config.series == "episodic" or loaded.position == 0
+        if is_news and last.step > 0 and last.best_step == 0:
+            notes.append("no step clearly beat the pre-trained network on held-out pixels, so its result is kept")
         return FrameReport(
-            loaded.index, loaded.position, len(self.frames), image, last.step, last.best_step, adapted,
-            "; ".join(notes), loaded.scale,
+            loaded.index, loaded.position, len(self.frames), image, last.step, last.best_step, last.best_step > 0,
+            "; ".join(notes), loaded.scale, adapted.objective,
         )  # fmt: skip
-
-
-def is_within(values: Sequence[float] | None, limits: tuple[float, float] | None) -> bool:
-    """Whether all ``values`` keep the limits of a card, to 1 %; True where either is not known."""
-    return not values or not limits or all(limits[0] * 0.99 <= value <= limits[1] * 1.01 for value in values)
 
 
 def random_stream(seed: int, frame: int) -> torch.Generator:

@@ -27,11 +27,12 @@ class FrameRecord:
     scale: IntensityScale | None
     steps_run: int
     best_step: int
+    objective: str
     message: str
 
     @classmethod
     def of(cls, report: FrameReport) -> FrameRecord:
-        return cls(report.frame, report.scale, report.steps_run, report.best_step, report.message)
+        return cls(report.frame, report.scale, report.steps_run, report.best_step, report.objective, report.message)
 
 
 def provenance(job: DenoiseJob, records: Sequence[FrameRecord]) -> dict[str, Any]:

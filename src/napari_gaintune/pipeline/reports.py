@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from ..image import Float32
@@ -27,7 +27,7 @@ class StepReport:
     steps: int
     loss: float | None
     validation: float | None
-    preview: Float32 | None
+    preview: Float32 | None = field(repr=False)
     shared: bool = False
     progress: float = 0.0
     seconds_left: float | None = None
@@ -40,18 +40,20 @@ class FrameReport:
     ``adapted`` is False where no step beat the pre-trained network on held-out pixels: the image is then the
     pre-trained network's. True is no proof of a better image. ``message`` says what a user should know of this frame
     ("" mostly). ``scale`` is the map from the input's unit to the model's, None for a constant frame, which is returned
-    as it is. ``progress`` and ``seconds_left`` as in a StepReport.
+    as it is. ``objective`` is what the network was tuned by, with its noise in the model's unit, "" for nothing.
+    ``progress`` and ``seconds_left`` as in a StepReport.
     """
 
     frame: int
     position: int
     frames_total: int
-    image: Float32
+    image: Float32 = field(repr=False)
     steps_run: int
     best_step: int
     adapted: bool
     message: str
     scale: IntensityScale | None
+    objective: str = ""
     progress: float = 0.0
     seconds_left: float | None = None
 

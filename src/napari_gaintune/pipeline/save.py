@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,7 +20,7 @@ def denoise_to_file(
     out: str | Path,
     overwrite: bool = False,
     stop: Stop = lambda: False,
-) -> Iterator[Report]:
+) -> Generator[Report, None, None]:
     """Denoise ``series`` as ``config`` says into the OME-TIFF ``out``, float32 in the input's unit, recipe inside.
 
     All that can be checked is checked here, before any work: first the output (its suffix, folder, an existing file
@@ -36,7 +36,7 @@ def denoise_to_file(
     return _run(DenoiseJob(series, config), path, overwrite, stop)
 
 
-def _run(job: DenoiseJob, path: Path, overwrite: bool, stop: Stop) -> Iterator[Report]:
+def _run(job: DenoiseJob, path: Path, overwrite: bool, stop: Stop) -> Generator[Report, None, None]:
     shape, calibration = chosen_axes(job.series, job.frames)
     written, stopped = 0, False
     with SeriesWriter(path, shape, calibration, source=job.series, overwrite=overwrite, name=job.series.name) as writer:

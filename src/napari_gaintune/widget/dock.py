@@ -212,6 +212,8 @@ class GainTuningDock(QWidget):
         self.viewer.layers.events.removed.disconnect(self._update_buttons)
         self._comparison.grid.events.enabled.disconnect(self._grid_switched)
         self.form.layer.disconnect_viewer()
+        if self._run is not None:
+            self._run.abandon()
         self._comparison.hide()
 
     def event(self, event: QEvent | None) -> bool:

@@ -54,6 +54,12 @@ class Run:
         """End after the step the run is at; the best result so far is kept."""
         self._worker.cancel()
 
+    def abandon(self) -> None:
+        """The dock goes away: only finished frames stay, and nobody takes them for a whole run."""
+        self._worker.cancel()
+        if self.results is not None:
+            self.results.finish({"failed": "the dock was closed during the run"})
+
     def collect(self) -> Heard:
         """Show what the thread has reported since the last time. Whatever a viewer raises ends the run."""
         heard = Heard(
@@ -91,12 +97,17 @@ class Run:
             case FrameReport(), ResultLayers() as results:
                 results.show(message.frame, message.image, finished=True)
                 heard.reports.append(message)
-                self._notes += [message.message] if message.message else []
+                self._note(message, results.frames_planned)
             case DoneReport(), ResultLayers() as results:
                 results.finish(message.provenance)
                 self._summary = summary(results.frames_done, results.frames_planned, message.stopped, self._notes)
             case Failed(message=text), _:
                 self._fail(text)
+
+    def _note(self, report: FrameReport, frames_planned: int) -> None:
+        if report.message:
+            which = f"frame {report.frame}: " if frames_planned > 1 else ""
+            self._notes.append(f"{which}{report.message}.")
 
     def _fail(self, message: str) -> None:
         self._failure = self._failure or message  # the first is the cause
@@ -129,5 +140,5 @@ def summary(done: int, planned: int, stopped: bool, notes: list[str]) -> str:
         text = f"Stopped after {done} of {frames}; these are kept."
     if notes:
         more = f" ({len(notes) - 1} more such notes are in the layer's metadata)" if len(notes) > 1 else ""
-        text += f"\n{notes[0]}{more}"
+        text += f"\n{notes[0][0].upper()}{notes[0][1:]}{more}"
     return text

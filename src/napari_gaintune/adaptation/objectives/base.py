@@ -42,6 +42,7 @@ class Objective(Protocol):
 
     ``generator`` (on the CPU) is the only source of chance: the same state gives the same loss, which is how two states
     of a network are compared on held-out pixels. With ``every_target`` all targets are counted, not a drawn part of them.
+    ``repr`` is what recipes keep of it: the class and the noise it takes for granted.
     """
 
     @property

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from torch import Generator, Tensor
@@ -22,8 +22,8 @@ class ArchitecturalBlindSpot:
     is independent from pixel to pixel.
     """
 
-    name: str = "blind-spot"
-    needs_pseudo_clean: bool = False
+    name: str = field(default="blind-spot", repr=False)
+    needs_pseudo_clean: bool = field(default=False, repr=False)
 
     def pixel_loss(self, denoise: Denoise, crop: Crop, generator: Generator, every_target: bool = False) -> PixelLoss:
         return PixelLoss((denoise(crop.noisy) - crop.noisy).square(), crop.targets)
@@ -39,8 +39,8 @@ class MaskedBlindSpot:
     """
 
     fraction: float = MASKED_FRACTION
-    name: str = "blind-spot"
-    needs_pseudo_clean: bool = False
+    name: str = field(default="blind-spot", repr=False)
+    needs_pseudo_clean: bool = field(default=False, repr=False)
 
     def pixel_loss(self, denoise: Denoise, crop: Crop, generator: Generator, every_target: bool = False) -> PixelLoss:
         masked = crop.targets

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from torch import Generator
 
@@ -18,8 +18,8 @@ class NoiseResampling:
     """
 
     noise: NoiseModel
-    name: str = "resampling"
-    needs_pseudo_clean: bool = True
+    name: str = field(default="resampling", repr=False)
+    needs_pseudo_clean: bool = field(default=True, repr=False)
 
     def pixel_loss(self, denoise: Denoise, crop: Crop, generator: Generator, every_target: bool = False) -> PixelLoss:
         if crop.pseudo_clean is None:

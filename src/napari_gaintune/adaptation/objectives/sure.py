@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from torch import Generator, Tensor
@@ -34,9 +34,9 @@ class SureGaussian:
     """SURE with one Rademacher probe a step: of all probes of variance 1 the one with the least spread."""
 
     sigma: float
-    compute_dtype: torch.dtype = torch.float32
-    name: str = "sure"
-    needs_pseudo_clean: bool = False
+    compute_dtype: torch.dtype = field(default=torch.float32, repr=False)
+    name: str = field(default="sure", repr=False)
+    needs_pseudo_clean: bool = field(default=False, repr=False)
 
     def pixel_loss(self, denoise: Denoise, crop: Crop, generator: Generator, every_target: bool = False) -> PixelLoss:
         signs = torch.randint(0, 2, crop.noisy.shape, generator=generator) * 2 - 1

@@ -1,0 +1,66 @@
+"""Where a frame is not what the model was trained on, in words a user can act on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ..models.card import ModelCard
+from ..noise.intensity import IntensityScale
+
+TOLERANCE = 0.01
+
+
+def pixel_size_notes(pixel_size_nm: tuple[float, float] | None, card: ModelCard) -> list[str]:
+    """A note if pixels (y, x) are larger or smaller than those the model knows; none where either is not known."""
+    side = _side(pixel_size_nm, card.pixel_size_range_nm)
+    if pixel_size_nm is None or card.pixel_size_range_nm is None or not side:
+        return []
+    cure = "bin the frames" if side == "smaller" else "record at a higher magnification"
+    (y, x), (low, high) = pixel_size_nm, card.pixel_size_range_nm
+    return [
+        f"pixels of {y:.3g} x {x:.3g} nm are {side} than the {low:g} to {high:g} nm the model knows, so the result is a "
+        f"guess; {cure}, or choose another model"
+    ]
+
+
+def dose_notes(
+    dose_e_per_px: float, scale: IntensityScale, known_offset: float, lowest: float, card: ModelCard
+) -> list[str]:
+    """A note if the frame's mean, as ``scale`` has it, is not a dose the model knows, or had to be made one.
+
+    ``known_offset`` is the detector offset that was given, ``lowest`` the frame's lowest value, in the input's unit.
+    """
+    known = card.dose_range_e_per_px
+    if known is None:
+        return []
+    limits = "{:g} to {:g}".format(*known)
+    if card.intensity_unit == "electrons" and scale.offset != known_offset:
+        return [
+            f"mean and noise are not those of {limits} counted electrons per pixel, which the model knows; taken as "
+            f"{dose_e_per_px:.2g} e⁻/px, so the result is a guess. Give the detector's offset, the counts of an unexposed "
+            f"pixel (the lowest here is {lowest:g}), and its gain, if you know them"
+        ]
+    side = _side((dose_e_per_px,), known)
+    if not side:
+        return []
+    cure = (
+        "bin the frames or sum neighbouring ones"
+        if side == "smaller"
+        else "use shorter exposures before they are summed"
+    )
+    return [
+        f"{dose_e_per_px:.3g} e⁻/px is {'less' if side == 'smaller' else 'more'} than the {limits} e⁻/px the model knows, "
+        f"so the result is a guess; {cure}, or choose another model"
+    ]
+
+
+def _side(values: Sequence[float] | None, limits: tuple[float, float] | None) -> str:
+    """On which side ``values`` leave the limits of a card: "smaller", "larger" or ""; that of the first that does."""
+    if values is None or limits is None:
+        return ""
+    for value in values:
+        if value < limits[0] * (1 - TOLERANCE):
+            return "smaller"
+        if value > limits[1] * (1 + TOLERANCE):
+            return "larger"
+    return ""
