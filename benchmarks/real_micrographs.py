@@ -27,6 +27,7 @@ from napari_gaintune.io import open_series
 from napari_gaintune.pipeline.figure import Panel, side_by_side
 
 OBJECTIVES = ("blind-spot", "resampling", "sure")
+TAKEN_BY_AUTO = {"blindspot-hrtem": "blind-spot", "dncnn-hrtem": "resampling"}
 
 
 def main() -> None:
@@ -47,20 +48,22 @@ def low_dose(em: Path, options: argparse.Namespace) -> None:
     blur, sigma_px = best_gaussian_blur(first, second)
     print(f"low-dose TEM pair: paired difference to the best Gaussian blur (sigma {sigma_px:.2f} px), counts squared")
     print(f"  {'flat mean':38s} {paired_difference(flat_mean(first), blur, second)}")
-    panels = [panel("exposure 1", "", first), panel("best blur", f"sigma {sigma_px:.1f} px", blur)]
+    grey = grey_range(blur)
+    panels = [panel("exposure 1", "", first), Panel("best blur", f"sigma {sigma_px:.1f} px", blur, grey)]
     for model in options.model:
         start = denoised(em / "lowdose_tem_exposure1.tif", options, model, "auto", 0)
         score = paired_difference(start, blur, second)
         print(f"  {model + ', pre-trained':38s} {score}")
-        panels.append(panel(model, f"pre-trained {score}", start))
+        panels.append(Panel(model, f"pre-trained, {score}", start, grey))
         for objective in OBJECTIVES:
             result = denoised(em / "lowdose_tem_exposure1.tif", options, model, objective, options.steps)
             score = paired_difference(result, blur, second)
             gain = paired_difference(result, start, second)
             print(f"  {model + ', ' + objective:38s} {score}   to its start: {gain}", flush=True)
-        panels.append(panel(model, f"{objective} {score}", result))
+            if objective == TAKEN_BY_AUTO.get(model):
+                panels.append(Panel(f"{model}, GainTuned", f"{objective}, {score}", result, grey))
     panels.append(panel("exposure 2", "the judge", second))
-    save(panels, "Real low-dose TEM. Difference to the best blur, counts squared, below 0 is better.", None, options)
+    save(panels, "Real low-dose TEM, denoised images in one grey range. Difference to the best blur, counts squared; below 0 is better.", None, options)
 
 
 def stem(em: Path, options: argparse.Namespace) -> None:
@@ -118,8 +121,12 @@ def denoised(source: Path, options: argparse.Namespace, model: str, objective: s
 
 
 def panel(title: str, caption: str, image: Array) -> Panel:
+    return Panel(title, caption, image, grey_range(image))
+
+
+def grey_range(image: Array) -> tuple[float, float]:
     low, high = np.percentile(image, (0.5, 99.5))
-    return Panel(title, caption, image, (float(low), float(high)))
+    return float(low), float(high)
 
 
 def save(panels: list[Panel], footer: str, pixel_size_nm: float | None, options: argparse.Namespace) -> None:

@@ -11,8 +11,8 @@ def signal_share(optimiser: torch.optim.Adam) -> float:
     Adam divides by the gradient's size: where the gradient is nothing but noise, it walks as fast as anywhere. Of the
     squared average gradient m**2 noise alone makes up the share rho of the mean square v, rho being the sum of the
     squared weights in m; the signal is what is left, (m**2 / v - rho) / (1 - rho). 0 before two steps were taken. Takes the
-    gradients of the steps as independent of each other. Balles and Hennig 2018, eq. 9 and 10, one factor for all
-    parameters.
+    gradients of the steps as independent of each other. Balles and Hennig 2018 (variance adaptation of
+    M-SVAG), here one factor for all parameters.
     """
     states = [optimiser.state[p] for group in optimiser.param_groups for p in group["params"] if p in optimiser.state]
     if not states:
