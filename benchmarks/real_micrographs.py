@@ -63,7 +63,10 @@ def low_dose(em: Path, options: argparse.Namespace) -> None:
             if objective == TAKEN_BY_AUTO.get(model):
                 panels.append(Panel(f"{model}, GainTuned", f"{objective}, {score}", result, grey))
     panels.append(panel("exposure 2", "the judge", second))
-    save(panels, "Real low-dose TEM, denoised images in one grey range. Difference to the best blur, counts squared; below 0 is better.", None, options)
+    footer = (
+        "Real low-dose TEM, denoised images in one grey range. Difference to the best blur, counts²; below 0 is better."
+    )
+    save(panels, footer, None, options)
 
 
 def stem(em: Path, options: argparse.Namespace) -> None:
