@@ -104,8 +104,10 @@ def from_the_dock(source: Path, options: argparse.Namespace) -> None:
     while dock.panel.run_button.text() != "Run":
         QApplication.processEvents()
         time.sleep(0.01)
-    QApplication.processEvents()
     viewer.reset_view()
+    settled = time.monotonic() + 1
+    while time.monotonic() < settled:
+        QApplication.processEvents()
     viewer.screenshot(str(options.output / f"{source.stem}_dock.png"), canvas_only=False, flash=False)
     expected = denoised(source, options, options.model[0], "auto", options.steps, "--frames", "0:1")
     result = np.asarray(dock.denoised().data)

@@ -11,8 +11,13 @@ import numpy as np
 import pytest
 import tifffile
 
+from napari_gaintune.cli.denoise import follow
 from napari_gaintune.cli.main import main
+from napari_gaintune.cli.progress import Progress
 from napari_gaintune.io import open_series, read_recipe
+from napari_gaintune.pipeline.config import DenoiseConfig
+from napari_gaintune.pipeline.reports import FrameReport
+from napari_gaintune.pipeline.save import denoise_to_file
 
 FAST = ("--steps", 3, "--crop-size-px", 16, "--precision", "float32")
 
@@ -232,7 +237,26 @@ def test_a_bad_frame_in_the_middle_keeps_those_before_it(
     assert main(arguments) == 2
     error = capsys.readouterr().err.splitlines()[-1]
     assert error.startswith("error: in.npy, frame 2")
-    assert f"kept: frames 0 to 1 of 5 in {out}; for the rest: --frames 2:" in error
+    assert f"kept: frames 0 to 1 of 5 in {out}; for the rest, once this is mended: --frames 2:, another --output" in error
     np.testing.assert_array_equal(tifffile.imread(out), denoised(path, tiny_model, frames="0:2"))
     assert main([*arguments, "--overwrite", "--nonfinite", "fill"]) == 0
     assert tifffile.imread(out).shape == (5, 40, 48)
+
+
+def test_a_second_interrupt_brings_the_file_to_its_name_before_it_is_told(
+    series_path: Path, tiny_model: Path, tmp_path: Path
+) -> None:
+    class Impatient(Progress):
+        def update(self, report: object) -> None:
+            if isinstance(report, FrameReport) and report.frame == 1:
+                raise KeyboardInterrupt
+
+    out = tmp_path / "out.tif"
+    config = DenoiseConfig(model=str(tiny_model), steps=0)
+    reports = denoise_to_file(open_series(series_path), config, out)
+    followed = follow(reports, Impatient())
+    assert followed.done is None
+    assert [frame["frame"] for frame in followed.frames] == [0, 1]
+    assert [path.name for path in tmp_path.iterdir() if "out" in path.name] == ["out.tif"]
+    assert len(tifffile.imread(out)) == 2
+    assert [frame["frame"] for frame in read_recipe(out)["frames"]] == [0, 1]

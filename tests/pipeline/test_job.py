@@ -155,6 +155,10 @@ def test_a_constant_frame_in_a_series_is_returned_with_a_word(dncnn: str, value:
     result = denoise(counts, model=dncnn, **FAST)
     assert np.array_equal(result.image[1], counts[1])
     assert f"every pixel is {value}" in result.frames[1].message
+    gappy = counts.astype(np.float32)
+    gappy[1, 0, 0] = np.nan
+    said = denoise(gappy, model=dncnn, nonfinite="fill", **FAST).frames[1].message
+    assert said == f"1 NaN or infinite pixels were filled from their neighbours; every pixel is {value}; there is nothing to denoise"
     assert not any("every pixel" in result.frames[other].message for other in (0, 2))
 
 
@@ -178,7 +182,7 @@ def test_a_single_frame_cut_short_is_called_stopped(dncnn: str, rng: np.random.G
 def test_a_guessed_offset_is_said(dncnn: str, rng: np.random.Generator) -> None:
     standardised = series(rng, 1)[0] - 5.0
     said = denoise(standardised, model=dncnn, steps=0).frames[0].message
-    assert "Give the detector's offset, the counts of an unexposed pixel (the lowest here is -5)" in said
+    assert "Give the detector gain (1 for counted electrons), and the offset" in said
 
 
 @pytest.mark.parametrize(
@@ -238,7 +242,11 @@ def test_running_out_of_memory_is_told_apart_from_other_errors() -> None:
         torch.zeros(2) + torch.zeros(3)
 
 
-def test_a_pixel_size_the_model_does_not_know_is_said_once(tmp_path: Path, rng: np.random.Generator) -> None:
+@pytest.mark.parametrize("blank", [[], [0]], ids=["", "the shutter opens late"])
+@pytest.mark.parametrize("mode", ["episodic", "shared"])
+def test_a_pixel_size_the_model_does_not_know_is_said_once(
+    mode: str, blank: list[int], tmp_path: Path, rng: np.random.Generator
+) -> None:
     architecture, options = SMALL["dncnn bias-free"]
     fields = {
         "name": "small", "architecture": architecture, "options": options, "modality": "test", "trained_on": "nothing",
@@ -250,14 +258,17 @@ def test_a_pixel_size_the_model_does_not_know_is_said_once(tmp_path: Path, rng: 
         (0.004, "0.004 x 0.004 nm are smaller than the 0.005 to 0.025 nm the model knows"),
         (0.03, "0.03 x 0.03 nm are larger than"),
     ):
+        counts = series(rng)
+        counts[blank] = 0
         frames = ArraySeries(
-            series(rng), calibration=Calibration("TYX", (1, pixel_size_nm, pixel_size_nm), ("s", "nm", "nm"))
+            counts, calibration=Calibration("TYX", (1, pixel_size_nm, pixel_size_nm), ("s", "nm", "nm"))
         )
-        job = DenoiseJob(frames, DenoiseConfig(model=str(tmp_path / "small.safetensors"), steps=0))
+        job = DenoiseJob(frames, DenoiseConfig(model=str(tmp_path / "small.safetensors"), steps=0, series=mode))
         told = [report.message for report in job.run() if isinstance(report, FrameReport)]
-        assert said in told[0]
-        assert ("pixels of" in told[0]) is bool(said)
-        assert not any("nm" in message for message in told[1:])
+        first = len(blank)
+        assert said in told[first]
+        assert ("pixels of" in told[first]) is bool(said)
+        assert not any("nm" in message for message in [*told[:first], *told[first + 1 :]])
 
 
 @pytest.mark.parametrize("mode", ["episodic", "shared"])

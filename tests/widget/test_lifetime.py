@@ -6,6 +6,7 @@ import gc
 import subprocess
 import sys
 import textwrap
+import time
 import weakref
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -68,7 +69,37 @@ def test_closing_the_dock_keeps_finished_frames_alone(bench: Bench, counts: np.n
     bench.wait_until(lambda: not bench.threads())
     layer = viewer.layers["au denoised"]
     assert len(layer.data) == run.results.frames_done < 200
+    assert layer.data.any(axis=(1, 2)).all()
     assert "dock was closed" in layer.metadata[RECIPE_KEY]["failed"]
+
+
+def test_closing_the_dock_after_the_end_keeps_the_whole_result(bench: Bench, counts: np.ndarray) -> None:
+    """Its last reports may still wait to be collected."""
+    viewer = bench.viewer
+    viewer.add_image(counts, name="au")
+    dock = bench.open()
+    dock.panel.run_button.click()
+    while bench.threads():  # no event is handled meanwhile
+        time.sleep(0.01)
+    dock.parent().destroyOnClose()
+    layer = viewer.layers["au denoised"]
+    assert len(layer.data) == len(counts)
+    assert len(layer.metadata[RECIPE_KEY]["frames"]) == len(counts)
+
+
+def test_closing_the_dock_leaves_no_preview_in_a_stack_of_stacks(bench: Bench, counts: np.ndarray) -> None:
+    viewer = bench.viewer
+    viewer.add_image(counts.reshape(2, 2, 48, 56), name="au")
+    dock = bench.open()
+    dock.panel.run_button.click()
+    bench.wait_until(lambda: dock.last_run.results)
+    results = dock.last_run.results
+    bench.end(dock)
+    results._finished[:] = [0]
+    results.show(1, counts[1], finished=False)
+    results.finish({})
+    assert results.denoised.data[0, 0].any()
+    assert not results.denoised.data[0, 1].any()
 
 
 def test_closing_the_viewer_ends_a_run(bench: Bench, counts: np.ndarray) -> None:

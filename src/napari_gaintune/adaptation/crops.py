@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -13,7 +12,6 @@ from .objectives import Crop
 
 HELD_OUT_FRACTION = 0.1
 VALIDATION_CROPS = 4
-LARGEST_SHARE = 0.25  # of all pixels, that one step looks at
 
 
 @dataclass(frozen=True)
@@ -34,11 +32,7 @@ class Frames:
         return cls(noisy, pseudo_clean, held_out, margin_px)
 
     def random_crops(self, size_px: int, count: int, generator: Generator, device: torch.device) -> Crop:
-        """``count`` crops from frames and places drawn at random; their targets are the pixels not held out.
-
-        Where a crop is more than a quarter of all there is, the targets are those in a random part of it: if every step
-        saw the same noise, it could not be told from signal.
-        """
+        """``count`` crops from frames and places drawn at random; their targets are the pixels not held out."""
         windows = []
         for _ in range(count):
             index = _draw(len(self.noisy), generator)
@@ -46,21 +40,7 @@ class Frames:
                 slice_at(_draw(max(1, n - size_px + 1), generator), size_px, n) for n in self.noisy[index].shape
             )
             windows.append((index, rows, columns))
-        crop = self._cut(windows, device, held_out=False)
-        for targets, (index, _, _) in zip(crop.targets[:, 0], windows, strict=True):
-            self._keep_a_part(targets, self.noisy[index].shape, generator)
-        return crop
-
-    def _keep_a_part(self, targets: Tensor, frame_shape: Sequence[int], generator: Generator) -> None:
-        """Blank ``targets`` (h, w) outside a random window of LARGEST_SHARE of the pixels of all frames, in place."""
-        share = (LARGEST_SHARE * len(self.noisy)) ** 0.5  # along an axis
-        for axis, length in enumerate(frame_shape):
-            size = targets.shape[axis]
-            kept = max(1, min(size, math.ceil(length * share)))
-            if kept < size:
-                start = _draw(size - kept + 1, generator)
-                targets.narrow(axis, 0, start).fill_(False)
-                targets.narrow(axis, start + kept, size - start - kept).fill_(False)
+        return self._cut(windows, device, held_out=False)
 
     def validation_crops(self, size_px: int, generator: Generator, device: torch.device) -> list[Crop]:
         """At most ``VALIDATION_CROPS`` crops drawn once; where two overlap, a pixel is a target in the first only."""

@@ -12,7 +12,7 @@ from .config import AdaptationConfig
 from .crops import Frames
 from .objectives import Crop, Objective
 from .parameters import Handle, State
-from .step_size import signal_share
+from .step_size import SignalShare
 from .stopping import BestOnHeldOut
 
 VALIDATE_EVERY = 10
@@ -40,8 +40,8 @@ def adapt(
 ) -> Iterator[Step]:
     """Adapt ``handle`` to ``frames``; yields after every step, and first a step 0.
 
-    Adam's steps m / sqrt(v) are short by the root of ``signal_share`` already, down to a floor of noise; by another root
-    they become the sign of the gradient times its signal's share (Balles and Hennig 2018). The first two steps only listen.
+    Adam's steps m / sqrt(v) are short by the root of the signal's share already, down to a floor of noise; by another root
+    they become the sign of the gradient times that share (Balles and Hennig 2018). The first step only listens.
     What is judged, and left in the handle at the end, is an average over about the last ``AVERAGED_STEPS`` iterates
     (Polyak and Juditsky 1992): single iterates wander with the noise of their crops. While the loop is suspended in a
     yield the handle holds that average, so that a preview shows what is judged. ``stop`` is read every step.
@@ -51,7 +51,7 @@ def adapt(
     # a stream of its own: the one that chose the held-out pixels would draw noise that depends on their choice
     judging_seed = int(torch.randint(2**62, (1,), generator=generator))
     best = BestOnHeldOut(objective, crops, handle.network, handle.state(), judging_seed)
-    optimiser = torch.optim.Adam(handle.movable)
+    optimiser, share = torch.optim.Adam(handle.movable), SignalShare()
     average = RunningAverage(handle.state())
     judged = step = 0
     yield Step(0, None, 0.0, 0)
@@ -59,9 +59,12 @@ def adapt(
         step += 1
         handle.load(average.iterate)
         crop = frames.random_crops(config.crop_size_px, config.crops_per_step, generator, device)
+        optimiser.zero_grad(set_to_none=True)
+        loss = _backward(handle, objective, crop, generator)
+        clear = share.update([moved.grad for moved in handle.movable if moved.grad is not None])
         for group in optimiser.param_groups:
-            group["lr"] = config.learning_rate * signal_share(optimiser) ** 0.5
-        loss = _descend(handle, objective, crop, optimiser, generator)
+            group["lr"] = config.learning_rate * clear**0.5
+        optimiser.step()
         average.update(handle.state())
         handle.load(average.state)
         change = None
@@ -90,11 +93,7 @@ class RunningAverage:
         self.state = [total / self._weight for total in self._sum]
 
 
-def _descend(
-    handle: Handle, objective: Objective, crop: Crop, optimiser: torch.optim.Optimizer, generator: Generator
-) -> float:
-    optimiser.zero_grad(set_to_none=True)
+def _backward(handle: Handle, objective: Objective, crop: Crop, generator: Generator) -> float:
     loss: Tensor = objective.pixel_loss(handle.network, crop, generator).mean()
     loss.backward()  # type: ignore[no-untyped-call]
-    optimiser.step()
     return float(loss.detach())

@@ -1,31 +1,38 @@
-"""How far a step may go: as far as its gradient stands out of the noise of the crops."""
+"""How long a step may be: as long as the gradient can be told from noise."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
+from torch import Tensor
+
+MEMORY = 0.9  # as long as that of Adam's first average
 
 
-def signal_share(optimiser: torch.optim.Adam) -> float:
-    """The part of the gradient's power that is signal, 0 to 1, averaged over everything that has a gradient.
+class SignalShare:
+    """The part of a gradient's power that is signal, 0 to 1: one figure for everything that moves.
 
-    Adam divides by the gradient's size: where the gradient is nothing but noise, it walks as fast as anywhere. Of the
-    squared average gradient m**2 noise alone makes up the share rho of the mean square v, rho being the sum of the
-    squared weights in m; the signal is what is left, (m**2 / v - rho) / (1 - rho). 0 before two steps were taken. Takes the
-    gradients of the steps as independent of each other. Balles and Hennig 2018 (variance adaptation of
-    M-SVAG), here one factor for all parameters.
+    Of the squared average of gradients m**2 noise alone makes up the share rho of their mean square v, rho being the sum
+    of the squared weights in the averages; the signal is what is above, (m**2 / v - rho) / (1 - rho) (Balles and Hennig
+    2018, variance adaptation of M-SVAG). 0 until two gradients were seen. Takes the noise of the steps as independent: what
+    lasts from step to step, the noise of a frame that every crop shows, passes for signal.
     """
-    states = [optimiser.state[p] for group in optimiser.param_groups for p in group["params"] if p in optimiser.state]
-    if not states:
-        return 0.0
-    first, second = (float(beta) for beta in optimiser.param_groups[0]["betas"])
-    step = int(states[0]["step"])
-    rho: float = (1 - first) * (1 + first**step) / ((1 + first) * (1 - first**step))
-    if step < 2:
-        return 0.0
-    mean = torch.cat([state["exp_avg"].flatten() for state in states]) / (1 - first**step)
-    square = torch.cat([state["exp_avg_sq"].flatten() for state in states]) / (1 - second**step)
-    alive = square > torch.finfo(square.dtype).tiny  # a rectifier that never passes has no gradient at all
-    if not alive.any():
-        return 0.0
-    ratio = float((mean[alive].square() / square[alive]).mean())
-    return min(1.0, max(0.0, (ratio - rho) / (1 - rho)))
+
+    def __init__(self) -> None:
+        self._steps = 0
+        self._mean = self._square = torch.zeros(())
+
+    def update(self, gradients: Sequence[Tensor]) -> float:
+        """The share after one more gradient, given as the tensors it consists of, the same ones each time."""
+        gradient = torch.cat([part.detach().flatten() for part in gradients])
+        self._steps += 1
+        self._mean = MEMORY * self._mean.to(gradient) + (1 - MEMORY) * gradient
+        self._square = MEMORY * self._square.to(gradient) + (1 - MEMORY) * gradient.square()
+        alive = self._square > torch.finfo(gradient.dtype).tiny  # a rectifier that never passes has no gradient at all
+        if self._steps < 2 or not alive.any():
+            return 0.0
+        weight = 1 - MEMORY**self._steps
+        rho = (1 - MEMORY) * (1 + MEMORY**self._steps) / ((1 + MEMORY) * weight)
+        ratio = float((self._mean[alive].square() / self._square[alive]).mean()) / weight
+        return min(1.0, max(0.0, (ratio - rho) / (1 - rho)))

@@ -73,7 +73,8 @@ def denoise(
         reports = denoise_to_file(series, config, output, overwrite, asked)
         followed = follow(reports, Progress())
     left = select_frames(config.frames, len(series))[len(followed.frames) :]
-    rest = f"; for the rest: --frames {selection_of(left, len(series))}" if left else ""
+    mended = ", once this is mended" if followed.error is not None else ""
+    rest = f"; for the rest{mended}: --frames {selection_of(left, len(series))}, another --output" if left else ""
     return tell(followed, output, rest, time.perf_counter() - started, as_json)
 
 

@@ -132,14 +132,14 @@ class DenoiseJob:
         name = f"{self.series.name}, frame {index}" if len(self.series) > 1 else self.series.name
         stored = self.series.frame(index)
         counts = check_frame(stored, name, self.config.nonfinite, self.denoiser.smallest_frame_px)
+        filled = count_nonfinite(stored)
+        notes = [f"{filled} NaN or infinite pixels were filled from their neighbours"] if filled else []
         if counts.min() == counts.max():
-            message = f"every pixel is {counts.flat[0]:g}; there is nothing to denoise, returned unchanged"
-            return FrameReport(index, position, len(self.frames), counts, 0, 0, False, message, None)
+            notes.append(f"every pixel is {counts.flat[0]:g}; there is nothing to denoise")
+            return FrameReport(index, position, len(self.frames), counts, 0, 0, False, "; ".join(notes), None)
         scale = self._scale(counts, stored.dtype)
         noisy = torch.from_numpy(scale.to_model(counts))
-        notes = self._notes(noisy, scale, float(counts.min()), position)
-        if filled := count_nonfinite(stored):
-            notes.append(f"{filled} NaN or infinite pixels were filled from their neighbours")
+        notes += dose_notes(float(noisy.mean()), scale, self.config.detector_offset, self.denoiser.card)
         return _Loaded(index, position, scale, noisy, notes)
 
     def _scale(self, counts: Float32, dtype: np.dtype[np.generic]) -> IntensityScale:
@@ -149,12 +149,6 @@ class DenoiseJob:
         if card.intensity_unit == "electrons":
             return electron_scale(counts, card.dose_range_e_per_px, config.detector_offset)
         return unit_scale(counts, dtype)
-
-    def _notes(self, noisy: Tensor, scale: IntensityScale, lowest: float, position: int) -> list[str]:
-        """Where the frame is not what the model knows: in dose, and, said of the first frame, in pixel size."""
-        card = self.denoiser.card
-        notes = pixel_size_notes(self.series.calibration.pixel_size_nm, card) if position == 0 else []
-        return notes + dose_notes(float(noisy.mean()), scale, self.config.detector_offset, lowest, card)
 
     def _objective(self, loaded: list[_Loaded]) -> Objective:
         config, scale = self.config, loaded[0].scale
@@ -199,8 +193,10 @@ class DenoiseJob:
     def _finish(self, handle: Handle, loaded: _Loaded, adapted: _Adapted) -> FrameReport:
         image = loaded.scale.to_input(predict(handle.network, loaded.noisy).numpy())
         last, notes = adapted.last, list(loaded.notes)
-        is_news = self.config.series == "episodic" or loaded.position == 0
-        if is_news and last.step > 0 and last.best_step == 0:
+        is_first = all(record.scale is None for record in self.records)  # of those that are not constant
+        if is_first:
+            notes = pixel_size_notes(self.series.calibration.pixel_size_nm, self.denoiser.card) + notes
+        if last.step > 0 and last.best_step == 0 and (is_first or self.config.series == "episodic"):
             notes.append("no step clearly beat the pre-trained network on held-out pixels, so its result is kept")
         return FrameReport(
             loaded.index, loaded.position, len(self.frames), image, last.step, last.best_step, last.best_step > 0,

@@ -23,12 +23,10 @@ def pixel_size_notes(pixel_size_nm: tuple[float, float] | None, card: ModelCard)
     ]
 
 
-def dose_notes(
-    dose_e_per_px: float, scale: IntensityScale, known_offset: float, lowest: float, card: ModelCard
-) -> list[str]:
+def dose_notes(dose_e_per_px: float, scale: IntensityScale, known_offset: float, card: ModelCard) -> list[str]:
     """A note if the frame's mean, as ``scale`` has it, is not a dose the model knows, or had to be made one.
 
-    ``known_offset`` is the detector offset that was given, ``lowest`` the frame's lowest value, in the input's unit.
+    ``known_offset`` is the detector offset that was given, in the input's unit.
     """
     known = card.dose_range_e_per_px
     if known is None:
@@ -37,8 +35,8 @@ def dose_notes(
     if card.intensity_unit == "electrons" and scale.offset != known_offset:
         return [
             f"mean and noise are not those of {limits} counted electrons per pixel, which the model knows; taken as "
-            f"{dose_e_per_px:.2g} e⁻/px, so the result is a guess. Give the detector's offset, the counts of an unexposed "
-            f"pixel (the lowest here is {lowest:g}), and its gain, if you know them"
+            f"{dose_e_per_px:.2g} e⁻/px, so the result is a guess. Give the detector gain (1 for counted electrons), and the "
+            "offset, if an unexposed pixel does not read 0"
         ]
     side = _side((dose_e_per_px,), known)
     if not side:

@@ -127,6 +127,7 @@ class ResultLayers:
         self.reference: Image | None = None
         self._box = Box(frames, shape_of(source))
         self._finished: list[int] = []
+        self._previewed: set[int] = set()
         self.frames_planned = len(frames)
         needed = int(np.prod(self._box.shape, dtype=np.int64)) * 4
         free = psutil.virtual_memory().available
@@ -162,6 +163,9 @@ class ResultLayers:
         self._pixels[self._box.place(frame)] = picture
         if finished:
             self._finished.append(frame)
+            self._previewed.discard(frame)
+        else:
+            self._previewed.add(frame)
         if self.denoised is None:
             self.denoised = self._added("denoised", self._pixels, picture, self._box.start)
             if is_in(self.reference, self.viewer):
@@ -188,6 +192,8 @@ class ResultLayers:
         if not self._finished:
             self.viewer.layers.remove(self.denoised)
             return
+        for frame in self._previewed:  # no result
+            self._pixels[self._box.place(frame)] = 0
         if self._box.leading and len(self._finished) < self.frames_planned:
             reached = max(self._box.place(frame)[0] for frame in self._finished) + 1
             self.denoised.data = self._pixels[:reached]

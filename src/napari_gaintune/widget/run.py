@@ -55,9 +55,10 @@ class Run:
         self._worker.cancel()
 
     def abandon(self) -> None:
-        """The dock goes away: only finished frames stay, and nobody takes them for a whole run."""
+        """The dock goes away: what is finished stays, and nobody takes a part for the whole."""
         self._worker.cancel()
-        if self.results is not None:
+        self.collect()
+        if self.results is not None and not self._summary:
             self.results.finish({"failed": "the dock was closed during the run"})
 
     def collect(self) -> Heard:
