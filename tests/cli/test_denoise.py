@@ -237,7 +237,9 @@ def test_a_bad_frame_in_the_middle_keeps_those_before_it(
     assert main(arguments) == 2
     error = capsys.readouterr().err.splitlines()[-1]
     assert error.startswith("error: in.npy, frame 2")
-    assert f"kept: frames 0 to 1 of 5 in {out}; for the rest, once this is mended: --frames 2:, another --output" in error
+    assert (
+        f"kept: frames 0 to 1 of 5 in {out}; for the rest, once this is mended: --frames 2:, another --output" in error
+    )
     np.testing.assert_array_equal(tifffile.imread(out), denoised(path, tiny_model, frames="0:2"))
     assert main([*arguments, "--overwrite", "--nonfinite", "fill"]) == 0
     assert tifffile.imread(out).shape == (5, 40, 48)

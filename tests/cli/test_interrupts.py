@@ -34,7 +34,7 @@ def start(*arguments: object) -> subprocess.Popen[str]:
     )  # fmt: skip
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_finished_frames_are_kept(number: signal.Signals, long_series: Path, tiny_model: Path, tmp_path: Path) -> None:
     out = tmp_path / "out.tif"
     settings = {"steps": 10, "crop_size_px": 16, "precision": "float32", "seed": 1}

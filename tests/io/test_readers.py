@@ -67,3 +67,12 @@ def test_the_container_does_not_change_the_fingerprint(tmp_path, counts):
         tifffile.imwrite(tmp_path / "folder" / f"{i}.tif", frame)
     prints = {open_series(tmp_path / name).fingerprint() for name in ("a.npy", "a.tif", "folder")}
     assert prints == {ArraySeries(counts).fingerprint()}
+
+
+@pytest.mark.parametrize("suffix", [".png", ".JPG"])
+def test_screenshots_are_refused_with_what_is_read(tmp_path, suffix):
+    from PIL import Image
+
+    Image.fromarray(np.zeros((9, 9), "u1")).save(tmp_path / f"a{suffix}")
+    with pytest.raises(ImageError, match=r"are not read; give .tif"):
+        open_series(tmp_path / f"a{suffix}")

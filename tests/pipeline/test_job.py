@@ -24,6 +24,7 @@ from napari_gaintune.pipeline.job import DenoiseJob
 from napari_gaintune.pipeline.reports import DoneReport, FrameReport, StepReport
 
 from ..models.test_networks import SMALL, make
+from .conftest import small_model
 
 SITUATIONS = [Situation(is_blind, "electrons", "auto", 1.0) for is_blind in (False, True)]
 FAST = {"steps": 10, "crop_size_px": 32}
@@ -158,7 +159,10 @@ def test_a_constant_frame_in_a_series_is_returned_with_a_word(dncnn: str, value:
     gappy = counts.astype(np.float32)
     gappy[1, 0, 0] = np.nan
     said = denoise(gappy, model=dncnn, nonfinite="fill", **FAST).frames[1].message
-    assert said == f"1 NaN or infinite pixels were filled from their neighbours; every pixel is {value}; there is nothing to denoise"
+    assert (
+        said
+        == f"1 NaN or infinite pixels were filled from their neighbours; every pixel is {value}; there is nothing to denoise"
+    )
     assert not any("every pixel" in result.frames[other].message for other in (0, 2))
 
 
@@ -320,3 +324,28 @@ def test_the_wish_to_stop_is_heard_while_frames_are_read(dncnn: str, mode: str, 
 
 def test_a_single_frame_may_be_named_by_a_number(dncnn: str, rng: np.random.Generator) -> None:
     assert [frame.frame for frame in denoise(series(rng), model=dncnn, frames=-1, steps=0).frames] == [2]
+
+
+def test_hot_pixels_are_told_with_their_place(dncnn: str, rng: np.random.Generator) -> None:
+    counts = series(rng)
+    counts[1, 20, 30] = 4000
+    told = [frame.message for frame in denoise(counts, model=dncnn, steps=0, detector_gain=1).frames]
+    assert ["1 hot pixel, the first at row 20, column 30 (4000)" in message for message in told] == [False, True, False]
+
+
+@pytest.mark.parametrize(
+    ("objective", "dose", "warns"), [("sure", 0.5, True), ("sure", 20, False), ("auto", 0.5, False)]
+)
+def test_sure_on_few_electrons_is_told(
+    objective: str, dose: float, warns: bool, tmp_path: Path, rng: np.random.Generator
+) -> None:
+    counts = rng.poisson(dose, SHAPE)
+    for kind, is_blind in (("dncnn bias-free", False), ("blind-spot, 2 poolings", True)):
+        model = small_model(tmp_path / kind, kind)
+        message = denoise(counts, model=model, objective=objective, steps=0, detector_gain=1).frames[0].message
+        assert ("SURE takes the noise for Gaussian" in message) is (warns and not is_blind)
+
+
+def test_dose_is_told(dncnn: str, rng: np.random.Generator) -> None:
+    (frame,) = denoise(rng.poisson(0.5, SHAPE) * 30, model=dncnn, steps=0, detector_gain=30).frames
+    assert frame.dose_e_per_px == pytest.approx(0.5, abs=6 * (0.5 / (SHAPE[0] * SHAPE[1])) ** 0.5)

@@ -21,7 +21,7 @@ from .interrupts import Interrupts
 from .outcome import BAD_REQUEST, DONE, FAILED, INTERRUPTED, complain, spoken_frames, spoken_time
 from .progress import Progress
 
-FRAME_FIELDS = ("frame", "steps_run", "best_step", "adapted", "message")
+FRAME_FIELDS = ("frame", "steps_run", "best_step", "adapted", "message", "dose_e_per_px")
 DEFAULTS = checked(DenoiseConfig, {})
 
 if TYPE_CHECKING:
@@ -130,5 +130,14 @@ def tell(followed: Followed, output: Path, rest: str, seconds: float, as_json: b
         unchanged = sum(not frame["adapted"] for frame in frames)
         count = f"{len(frames)} frame" + ("s" if len(frames) > 1 else "")
         kept_as_is = f", {unchanged} of them by the pre-trained network as it is" if unchanged else ""
-        print(f"{output}: {count}{kept_as_is}, {spoken_time(seconds)}")
+        print(f"{output}: {count}{spoken_dose(frames)}{kept_as_is}, {spoken_time(seconds)}")
     return DONE
+
+
+def spoken_dose(frames: list[dict[str, Any]]) -> str:
+    """What the frames were taken for: an estimate, unless the detector gain was given."""
+    doses = [frame["dose_e_per_px"] for frame in frames if frame["dose_e_per_px"] is not None]
+    if not doses:
+        return ""
+    low, high = (f"{dose:.2g}" for dose in (min(doses), max(doses)))
+    return f" of {low} e⁻/px" if low == high else f" of {low} to {high} e⁻/px"

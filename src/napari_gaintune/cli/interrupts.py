@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 from types import FrameType, TracebackType
 from typing import Any, Self
 
-SIGNALS = (signal.SIGINT, signal.SIGTERM)
+SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
 NOTICE = b"\nstopping after this step (once more: stop at once)\n"
 
 
 class Interrupts:
-    """Inside the block the first Ctrl-C (or SIGTERM) sets ``asked``; the second raises KeyboardInterrupt."""
+    """Inside the block the first Ctrl-C, SIGTERM, or SIGHUP of a closed terminal (not under nohup) sets ``asked``.
+
+    The second raises KeyboardInterrupt.
+    """
 
     def __init__(self) -> None:
         self.asked = False
@@ -22,7 +26,8 @@ class Interrupts:
         return self.asked
 
     def __enter__(self) -> Self:
-        self._before = {number: signal.signal(number, self._ask) for number in SIGNALS}
+        heard = [number for number in SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]
+        self._before = {number: signal.signal(number, self._ask) for number in heard}
         return self
 
     def __exit__(
@@ -35,4 +40,5 @@ class Interrupts:
         if self.asked:
             raise KeyboardInterrupt
         self.asked = True
-        os.write(2, NOTICE)  # print may not be entered a second time from a signal handler
+        with contextlib.suppress(OSError):  # the terminal may be gone
+            os.write(2, NOTICE)  # print may not be entered a second time from a signal handler

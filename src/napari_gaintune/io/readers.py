@@ -21,6 +21,7 @@ OPENERS: dict[str, Callable[[Path], FileSeries]] = {
     ".mrc": MrcSeries,
     ".mrcs": MrcSeries,
 }
+PICTURES = (".png", ".jpg", ".jpeg", ".gif", ".bmp")  # rosettasciio fails on them lazily; they hold screenshots mostly
 FOLDER_FORMATS = (".zspy",)  # one image stored as a folder, not a folder of images
 
 
@@ -49,7 +50,7 @@ def _open_file(path: Path, dataset: int | None = None) -> FileSeries:
         if dataset:
             raise ImageError(f"{path.name}: dataset {dataset}; {suffix} files hold one dataset: leave it out")
         return OPENERS[suffix](path)
-    if knows_suffix(suffix):
+    if suffix not in PICTURES and knows_suffix(suffix):
         return RosettasciioSeries(path, dataset)
     raise ImageError(
         f"{path.name}: files ending in {suffix or 'nothing'!r} are not read; give {' '.join(OPENERS)}, a folder of "

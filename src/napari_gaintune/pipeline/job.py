@@ -24,7 +24,7 @@ from .clock import Clock
 from .config import DenoiseConfig
 from .frames import select_frames
 from .provenance import FrameRecord, provenance
-from .range_check import dose_notes, pixel_size_notes
+from .range_check import dose_notes, hot_pixel_notes, objective_notes, pixel_size_notes
 from .reports import DoneReport, FrameReport, Report, StepReport
 
 Stop = Callable[[], bool]
@@ -139,7 +139,10 @@ class DenoiseJob:
             return FrameReport(index, position, len(self.frames), counts, 0, 0, False, "; ".join(notes), None)
         scale = self._scale(counts, stored.dtype)
         noisy = torch.from_numpy(scale.to_model(counts))
-        notes += dose_notes(float(noisy.mean()), scale, self.config.detector_offset, self.denoiser.card)
+        card, dose = self.denoiser.card, float(noisy.mean())
+        notes += dose_notes(dose, scale, self.config.detector_offset, card)
+        notes += objective_notes(self.config.objective, self.denoiser.network.is_blind, dose, card)
+        notes += hot_pixel_notes(counts, noise_sd(counts))
         return _Loaded(index, position, scale, noisy, notes)
 
     def _scale(self, counts: Float32, dtype: np.dtype[np.generic]) -> IntensityScale:
@@ -193,6 +196,7 @@ class DenoiseJob:
     def _finish(self, handle: Handle, loaded: _Loaded, adapted: _Adapted) -> FrameReport:
         image = loaded.scale.to_input(predict(handle.network, loaded.noisy).numpy())
         last, notes = adapted.last, list(loaded.notes)
+        dose = float(loaded.noisy.mean()) if self.denoiser.card.intensity_unit == "electrons" else None
         is_first = all(record.scale is None for record in self.records)  # of those that are not constant
         if is_first:
             notes = pixel_size_notes(self.series.calibration.pixel_size_nm, self.denoiser.card) + notes
@@ -200,7 +204,7 @@ class DenoiseJob:
             notes.append("no step clearly beat the pre-trained network on held-out pixels, so its result is kept")
         return FrameReport(
             loaded.index, loaded.position, len(self.frames), image, last.step, last.best_step, last.best_step > 0,
-            "; ".join(notes), loaded.scale, adapted.objective,
+            "; ".join(notes), loaded.scale, adapted.objective, dose,
         )  # fmt: skip
 
 

@@ -28,11 +28,20 @@ class FrameRecord:
     steps_run: int
     best_step: int
     objective: str
+    dose_e_per_px: float | None
     message: str
 
     @classmethod
     def of(cls, report: FrameReport) -> FrameRecord:
-        return cls(report.frame, report.scale, report.steps_run, report.best_step, report.objective, report.message)
+        return cls(
+            report.frame,
+            report.scale,
+            report.steps_run,
+            report.best_step,
+            report.objective,
+            report.dose_e_per_px,
+            report.message,
+        )
 
 
 def provenance(job: DenoiseJob, records: Sequence[FrameRecord]) -> dict[str, Any]:
@@ -46,6 +55,9 @@ def provenance(job: DenoiseJob, records: Sequence[FrameRecord]) -> dict[str, Any
             "name": series.name,
             "shape": list(series.shape),
             "dtype": str(series.dtype),
+            "axes": series.calibration.axes,
+            "scale": list(series.calibration.scale),
+            "units": list(series.calibration.units),
             "hash": _hash(series),
         },
         "frames": [asdict(record) for record in records],

@@ -4,10 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
+from scipy.ndimage import median_filter
+
+from ..image import Float32
 from ..models.card import ModelCard
 from ..noise.intensity import IntensityScale
 
 TOLERANCE = 0.01
+GAUSSIAN_FROM_E_PER_PX = 10.0
+HOT_SD = 30.0  # above the neighbours, in standard deviations of the noise
 
 
 def pixel_size_notes(pixel_size_nm: tuple[float, float] | None, card: ModelCard) -> list[str]:
@@ -35,8 +41,8 @@ def dose_notes(dose_e_per_px: float, scale: IntensityScale, known_offset: float,
     if card.intensity_unit == "electrons" and scale.offset != known_offset:
         return [
             f"mean and noise are not those of {limits} counted electrons per pixel, which the model knows; taken as "
-            f"{dose_e_per_px:.2g} e⁻/px, so the result is a guess. Give the detector gain (1 for counted electrons), and the "
-            "offset, if an unexposed pixel does not read 0"
+            f"{dose_e_per_px:.2g} e⁻/px, so the result is a guess. Give the detector gain (1 for counted electrons), and "
+            "the offset, if an unexposed pixel does not read 0; interpolated or smoothed frames look like this, too"
         ]
     side = _side((dose_e_per_px,), known)
     if not side:
@@ -49,6 +55,31 @@ def dose_notes(dose_e_per_px: float, scale: IntensityScale, known_offset: float,
     return [
         f"{dose_e_per_px:.3g} e⁻/px is {'less' if side == 'smaller' else 'more'} than the {limits} e⁻/px the model knows, "
         f"so the result is a guess; {cure}, or choose another model"
+    ]
+
+
+def objective_notes(objective: str, is_blind: bool, dose_e_per_px: float, card: ModelCard) -> list[str]:
+    """A note if SURE is asked of counts so low that a network can please it without denoising: they are whole numbers."""
+    if objective != "sure" or is_blind or card.intensity_unit != "electrons" or dose_e_per_px > GAUSSIAN_FROM_E_PER_PX:
+        return []
+    return [
+        f"SURE takes the noise for Gaussian, which counts of {dose_e_per_px:.2g} e⁻/px are not: it can do great harm to "
+        "this model; choose another objective"
+    ]
+
+
+def hot_pixel_notes(frame: Float32, noise_sd: float) -> list[str]:
+    """A note on pixels of ``frame`` (h, w) more than ``HOT_SD`` above the median of their 3 x 3 neighbourhood."""
+    limit = HOT_SD * noise_sd
+    if not frame.max() > frame.mean() + limit:
+        return []
+    hot = np.argwhere(frame - median_filter(frame, 3) > limit)
+    if not len(hot):
+        return []
+    y, x = (int(place) for place in hot[0])
+    return [
+        f"{len(hot)} hot {'pixel' if len(hot) == 1 else 'pixels'}, the first at row {y}, column {x} ({frame[y, x]:g}), "
+        "will spoil the result around and what is learned; mend them first"
     ]
 
 

@@ -41,7 +41,8 @@ class FrameReport:
     pre-trained network's. True is no proof of a better image. ``message`` says what a user should know of this frame
     ("" mostly). ``scale`` is the map from the input's unit to the model's, None for a constant frame, which is returned
     as it is. ``objective`` is what the network was tuned by, with its noise in the model's unit, "" for nothing.
-    ``progress`` and ``seconds_left`` as in a StepReport.
+    ``dose_e_per_px`` is the frame's mean by that scale, None for a model that does not count electrons. ``progress`` and
+    ``seconds_left`` as in a StepReport.
     """
 
     frame: int
@@ -54,6 +55,7 @@ class FrameReport:
     message: str
     scale: IntensityScale | None
     objective: str = ""
+    dose_e_per_px: float | None = None
     progress: float = 0.0
     seconds_left: float | None = None
 
