@@ -8,7 +8,8 @@ import signal
 from types import FrameType, TracebackType
 from typing import Any, Self
 
-SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
+ASKED_FOR = (signal.SIGINT, signal.SIGTERM)
+SIGNALS = (*ASKED_FOR, *([signal.SIGHUP] if hasattr(signal, "SIGHUP") else []))
 NOTICE = b"\nstopping after this step (once more: stop at once)\n"
 
 
@@ -26,8 +27,10 @@ class Interrupts:
         return self.asked
 
     def __enter__(self) -> Self:
-        heard = [number for number in SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]
-        self._before = {number: signal.signal(number, self._ask) for number in heard}
+        for number in SIGNALS:
+            under_nohup = number not in ASKED_FOR and signal.getsignal(number) is signal.SIG_IGN
+            if not under_nohup:
+                self._before[number] = signal.signal(number, self._ask)
         return self
 
     def __exit__(
