@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import tifffile
 
+from napari_gaintune import denoise
 from napari_gaintune.adaptation.config import checked
 from napari_gaintune.errors import ImageError, OutputError
 from napari_gaintune.image import ArraySeries, Calibration
@@ -202,3 +203,24 @@ def test_the_input_is_never_replaced(counts: Array, config: Callable[..., Denois
     with pytest.raises(OutputError, match="is the input"):
         denoise_to_file(open_series(path), config(), path, overwrite=True)
     np.testing.assert_array_equal(tifffile.imread(path), counts)
+
+
+@pytest.mark.parametrize("frames", ["all", "1:3", "2"])
+def test_a_result_saves_what_the_command_line_would(
+    frames: str, config: Callable[..., DenoiseConfig], counts: Array, tmp_path: Path
+) -> None:
+    path, names = tmp_path / "in.tif", ("saved", "written")
+    tifffile.imwrite(path, counts, resolution=(5e8, 5e8), resolutionunit=3, metadata=None, photometric="minisblack")
+    settings = config(frames=frames)
+    result = denoise(path, **settings.model_dump())
+    result.save(tmp_path / "saved.tif")
+    list(denoise_to_file(open_series(path), settings, tmp_path / "written.tif"))
+    saved, written = (open_series(tmp_path / f"{name}.tif") for name in names)
+    assert (saved.shape, saved.calibration) == (written.shape, written.calibration)
+    assert saved.calibration.pixel_size_nm == pytest.approx((0.02, 0.02))
+    assert saved.fingerprint() == written.fingerprint()
+    assert read_recipe(tmp_path / "saved.tif") == read_recipe(tmp_path / "written.tif")
+    with pytest.raises(OutputError, match="exists already"):
+        result.save(tmp_path / "saved.tif")
+    with pytest.raises(OutputError, match="is the input"):
+        result.save(path, overwrite=True)

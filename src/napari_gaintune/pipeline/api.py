@@ -5,16 +5,18 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass, field
 from inspect import Parameter, Signature
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from ..adaptation.config import checked
-from ..image import Float32
-from ..io import series_from
+from ..image import Float32, FrameSeries
+from ..io import SeriesWriter, series_from
 from .config import DenoiseConfig
 from .job import DenoiseJob
 from .reports import DoneReport, FrameReport, StepReport
+from .save import chosen_axes
 
 
 @dataclass(frozen=True)
@@ -22,13 +24,25 @@ class Result:
     """What a denoising gave.
 
     ``image`` float32 in the input's unit and shape, (frames, h, w) where only some frames were chosen; ``history`` the
-    step reports; ``frames`` the frames' reports; ``provenance`` the recipe.
+    step reports; ``frames`` the frames' reports; ``provenance`` the recipe; ``source`` the input as a series of frames.
     """
 
     image: Float32 = field(repr=False)
     history: tuple[StepReport, ...] = field(repr=False)
     frames: tuple[FrameReport, ...]
     provenance: dict[str, Any] = field(repr=False)
+    source: FrameSeries = field(repr=False)
+
+    def save(self, path: str | Path, overwrite: bool = False) -> None:
+        """Write ``image`` as OME-TIFF, float32, with the input's calibration and the recipe inside.
+
+        Raises OutputError if the file exists and ``overwrite`` is false, if it is the input, or cannot be written.
+        """
+        shape, calibration = chosen_axes(self.source, [report.frame for report in self.frames])
+        with SeriesWriter(path, shape, calibration, source=self.source, overwrite=overwrite) as writer:
+            writer.recipe = self.provenance
+            for frame in self.image.reshape(-1, *shape[-2:]):
+                writer.write(frame)
 
 
 def denoise(image: Any, **settings: Any) -> Result:
@@ -57,7 +71,7 @@ def denoise(image: Any, **settings: Any) -> Result:
         elif isinstance(report, DoneReport):
             recipe = report.provenance
     whole = len(job.frames) == len(series)
-    return Result(out.reshape(series.shape) if whole else out, tuple(history), tuple(frames), recipe)
+    return Result(out.reshape(series.shape) if whole else out, tuple(history), tuple(frames), recipe, series)
 
 
 def _signature() -> Signature:
