@@ -13,6 +13,8 @@ SMALL: dict[str, tuple[str, dict[str, int | bool]]] = {
     "dncnn bias-free": ("dncnn", {"depth": 5, "width": 6, "bias": False}),
     "blind-spot, 2 poolings": ("blindspot-unet", {"width": 4, "levels": 2}),
     "blind-spot, 3 poolings": ("blindspot-unet", {"width": 4, "levels": 3}),
+    "UNet": ("unet", {"width": 4, "levels": 2, "widest": 8}),
+    "UNet, folded": ("unet", {"width": 6, "levels": 2, "fold": 2}),
 }
 
 
@@ -79,7 +81,9 @@ def test_the_receptive_field_is_as_large_as_it_says_and_no_larger(network: Netwo
     assert farthest == radius
 
 
-@pytest.mark.parametrize("name", ["dncnn bias-free", "blind-spot, 2 poolings", "blind-spot, 3 poolings"])
+@pytest.mark.parametrize(
+    "name", ["dncnn bias-free", "blind-spot, 2 poolings", "blind-spot, 3 poolings", "UNet", "UNet, folded"]
+)
 def test_a_bias_free_network_scales_with_its_input(name: str) -> None:
     network = make(name)
     noisy = torch.rand(1, 1, 24, 31)

@@ -19,8 +19,9 @@ class Denoiser:
 
     @property
     def smallest_frame_px(self) -> int:
-        """A frame needs at least one whole receptive field in each direction."""
-        return 2 * self.network.receptive_field_radius + 1
+        """A frame needs one whole receptive field in each direction, or a crop as small as those of the training."""
+        field_px = 2 * self.network.receptive_field_radius + 1
+        return min(field_px, self.card.crop_px or field_px)
 
     def place(self, device: torch.device, compute_dtype: torch.dtype) -> Denoiser:
         """Moves the network to ``device`` and sets the precision of its inner layers."""

@@ -8,8 +8,13 @@ from ...errors import ModelError
 from .base import Network
 from .blindspot import BlindSpotUNet
 from .dncnn import DnCNN
+from .unet import UNet
 
-ARCHITECTURES: dict[str, Callable[..., Network]] = {"dncnn": DnCNN, "blindspot-unet": BlindSpotUNet}
+ARCHITECTURES: dict[str, Callable[..., Network]] = {
+    "blindspot-unet": BlindSpotUNet,
+    "dncnn": DnCNN,
+    "unet": UNet,
+}
 
 
 def build_network(architecture: str, **options: int | bool) -> Network:
@@ -22,4 +27,4 @@ def build_network(architecture: str, **options: int | bool) -> Network:
         raise ModelError(f"architecture {architecture!r} does not take {options}: {error}") from error
 
 
-__all__ = ["ARCHITECTURES", "BlindSpotUNet", "DnCNN", "Network", "build_network"]
+__all__ = ["ARCHITECTURES", "BlindSpotUNet", "DnCNN", "Network", "UNet", "build_network"]
