@@ -21,8 +21,8 @@ from . import require
 Wave = npt.NDArray[np.complex64]
 Image = npt.NDArray[np.float32]
 
-WAVELENGTH_NM_300_KV = 0.00196875  # relativistic; Kirkland 2010, eq. 2.5
 SLICE_NM = 0.2
+MARGIN = 1 / 16  # of the box on each side is cut off: a specimen does not repeat at its box's border
 # quadrature over focus: 7 points 0.75 standard deviations apart; the trapezoid rule converges geometrically for a
 # Gaussian, and the error is below 1e-3 for contrast-transfer phases up to pi within one standard deviation
 FOCUS_NODES = 0.75 * np.arange(-3, 4)
@@ -50,13 +50,21 @@ class ImagingConditions:
     blur_rad: float = 0.0
 
 
-def random_conditions(rng: np.random.Generator) -> ImagingConditions:
+def wavelength_nm(energy_kv: float) -> float:
+    """Of electrons accelerated by ``energy_kv``, relativistic; Kirkland 2010, eq. 2.5."""
+    return float(1.2398419 / np.sqrt(energy_kv * (2 * 510.99895 + energy_kv)))
+
+
+WAVELENGTH_NM_300_KV = wavelength_nm(300.0)
+
+
+def random_conditions(rng: np.random.Generator, wavelength_nm: float = WAVELENGTH_NM_300_KV) -> ImagingConditions:
     """Four times of five an aberration-corrected microscope near focus, else an uncorrected one near Scherzer focus."""
     angles = rng.uniform(0, 2 * np.pi, 4)
     common = {
         "focal_spread_nm": rng.uniform(1.5, 5.0),
         "convergence_mrad": rng.uniform(0.03, 0.3),
-        "blur_nm": rng.uniform(0.022, 0.055),
+        "blur_nm": rng.uniform(0.022, 0.060),
         "blur_ratio": rng.uniform(0.6, 1.0),
         "blur_rad": angles[0],
         "astigmatism_nm": rng.exponential(1.2),
@@ -65,7 +73,7 @@ def random_conditions(rng: np.random.Generator) -> ImagingConditions:
     }
     if rng.random() < 0.82:
         own = {
-            "defocus_nm": rng.uniform(-16, 16),
+            "defocus_nm": rng.choice([rng.uniform(-16, 16), rng.uniform(-50, 50)], p=[0.8, 0.2]),
             "spherical_c3_nm": rng.choice([rng.uniform(-18e3, -5e3), rng.uniform(-6e3, 8e3)]),
             "coma_nm": rng.uniform(0, 60),
             "coma_rad": angles[2],
@@ -75,7 +83,7 @@ def random_conditions(rng: np.random.Generator) -> ImagingConditions:
         }
     else:
         c3_nm = rng.uniform(0.5e6, 1.2e6)
-        scherzer_nm = 1.2 * np.sqrt(c3_nm * WAVELENGTH_NM_300_KV)
+        scherzer_nm = 1.2 * np.sqrt(c3_nm * wavelength_nm)
         own = {
             "defocus_nm": scherzer_nm * rng.uniform(0.7, 1.4),
             "spherical_c3_nm": c3_nm,

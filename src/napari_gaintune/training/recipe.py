@@ -1,59 +1,118 @@
-"""A training recipe: everything that decides a network's weights, in one small YAML file."""
+"""Recipes: everything that decides a set of simulated images or a network's weights, in one small YAML file each."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Self
+from typing import Any, Literal, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from ..errors import SettingError
 from . import require
+from .scenes import AnyScene
 
 RECIPES_FOLDER = Path(__file__).parent / "recipes"
 
+Range = tuple[float, float]
 
-class Recipe(BaseModel):
-    """Supervised training of one network on simulated clean images and fresh Poisson noise."""
+
+class _Recipe(BaseModel):
+    """``reduced`` holds what is different where there is no GPU."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: str
+    seed: int = Field(0, ge=0)
+    reduced: dict[str, Any] = Field(default_factory=dict)
+
+    def in_full(self) -> Self:
+        """The recipe as it stands, without the other setting."""
+        return self.model_copy(update={"reduced": {}})
+
+    def as_reduced(self) -> Self:
+        """The reduced setting in place of the full one. Raises SettingError if a value there is not valid."""
+        reduced: Self = _checked(type(self), self.model_dump(exclude={"reduced"}) | self.reduced, self.name)
+        return reduced
+
+
+class ImageRecipe(_Recipe):
+    """A set of clean simulated images."""
+
+    scene: AnyScene
+    images: int = Field(ge=1)
+    images_per_object: int = Field(5, ge=1, description="imaging conditions of one object (one exit wave in HRTEM)")
+    size_px: int = Field(512, ge=64)
+
+
+class NoiseRecipe(BaseModel):
+    """The noise that every crop gets, its parameters drawn anew from these ranges; a range of zeros leaves it out.
+
+    ``dose_range_e_per_px`` is log-uniform and makes the noise Poisson's; without it, it is Gaussian of ``sd_range``.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    dose_range_e_per_px: Range | None = None
+    emphasis_dose_e_per_px: float = Field(0.45, gt=0, description="dose around which a share of the crops is drawn")
+    emphasis_share: float = Field(0.0, ge=0, le=1)
+    sd_range: Range = Field((0.0, 0.0), description="Gaussian, or read noise in electrons")
+    point_spread_range_px: Range = Field((0.0, 0.0), description="of the detector: correlates the noise")
+    row_noise_range: Range = Field((0.0, 0.0), description="as a share of the noise's standard deviation")
+    correlated_share: float = Field(0.0, ge=0, le=1, description="of the crops that the last two apply to")
+
+    @model_validator(mode="after")
+    def _ranges_are_ordered(self) -> Self:
+        for name in ("dose_range_e_per_px", "sd_range", "point_spread_range_px", "row_noise_range"):
+            limits = getattr(self, name)
+            lowest = 1e-6 if name.startswith("dose") else 0
+            if limits is not None and not lowest <= limits[0] <= limits[1]:
+                raise ValueError(f"{name} is {limits[0]:g} to {limits[1]:g}; give two values in order, none too low")
+        return self
+
+
+class TrainingRecipe(_Recipe):
+    """Supervised training of one network on a set of clean images with noise drawn for every crop."""
+
     architecture: str
     options: dict[str, int | bool] = Field(default_factory=dict)
-    dose_range_e_per_px: tuple[float, float] = Field((0.2, 2.0), description="vacuum dose, log-uniform")
-    emphasis_dose_e_per_px: float = Field(0.45, gt=0, description="dose around which a share of the crops is drawn")
-    emphasis_share: float = Field(0.5, ge=0, le=1)
-    binned_share: float = Field(0.2, ge=0, le=1, description="share of crops binned 2 x 2: twice the pixel size")
-    crop_px: int = Field(128, ge=16, le=256, description="side of a crop, in px")
+    images: str = Field(description="the recipe of the images")
+    modality: str
+    intensity_unit: Literal["electrons", "unit"] = "electrons"
+    noise: NoiseRecipe
+    pixel_size_range_nm: Range | None = Field(None, description="to which crops are scaled, log-uniform")
+    zoom_range: Range = Field((1.0, 1.0), description="the same for images without a pixel size")
+    contrast_range: Range = Field((1.0, 1.0), description="the deviation from 1 is multiplied by; log-uniform")
+    crop_px: int = Field(192, ge=16, le=512, description="side of a crop")
     batch: int = Field(8, ge=1)
     learning_rate: float = Field(1e-3, gt=0, le=0.1)
     warm_up_steps: int = Field(100, ge=0)
     steps: int = Field(2000, ge=1)
     largest_gradient_norm: float = Field(1.0, gt=0)
-    average_decay: float = Field(0.995, ge=0, lt=1, description="of the average of the weights, which is kept")
+    average_decay: float = Field(0.998, ge=0, lt=1, description="of the average of the weights, which is kept")
     direct_start: bool = Field(False, description="start a DnCNN as a net that predicts the image, not the noise")
-    precision: str = Field("bfloat16", pattern="^(float32|bfloat16)$")
-    held_out_waves: int = Field(20, ge=1, description="the last exit waves of the set, kept for validation")
-    seed: int = Field(0, ge=0)
-
-    @model_validator(mode="after")
-    def _doses_are_ordered(self) -> Self:
-        low, high = self.dose_range_e_per_px
-        if not 0 < low <= high:
-            raise ValueError(f"dose_range_e_per_px is {low:g} to {high:g}; give 0 < low <= high")
-        return self
+    precision: Literal["float32", "bfloat16"] = "bfloat16"
+    held_out_objects: int = Field(20, ge=1, description="the last of the set, kept to watch the training by")
 
 
-def load_recipe(name_or_path: str) -> Recipe:
+AnyRecipe = TypeVar("AnyRecipe", ImageRecipe, TrainingRecipe)
+FOLDERS: dict[type[_Recipe], str] = {ImageRecipe: "images", TrainingRecipe: "models"}
+
+
+def load_recipe(kind: type[AnyRecipe], name_or_path: str) -> AnyRecipe:
     """A recipe by its name (``dncnn-hrtem``) or by the path of a YAML file. Raises SettingError if it is not valid."""
+    folder = RECIPES_FOLDER / FOLDERS[kind]
     path = Path(name_or_path)
     if path.suffix not in (".yaml", ".yml"):
-        path = RECIPES_FOLDER / f"{name_or_path}.yaml"
+        path = folder / f"{name_or_path}.yaml"
     if not path.is_file():
-        known = ", ".join(sorted(p.stem for p in RECIPES_FOLDER.glob("*.yaml")))
+        known = ", ".join(sorted(p.stem for p in folder.glob("*.yaml")))
         raise SettingError(f"recipe {name_or_path!r}: no such file; there are {known}, or give the path of a YAML file")
+    recipe: AnyRecipe = _checked(kind, require("yaml").safe_load(path.read_text(encoding="utf-8")), path.name)
+    return recipe
+
+
+def _checked(kind: type[Any], values: Any, name: str) -> Any:
     try:
-        return Recipe.model_validate(require("yaml").safe_load(path.read_text()))
+        return kind.model_validate(values)
     except ValidationError as error:
-        raise SettingError(f"{path.name}: not a valid recipe: {error}") from error
+        raise SettingError(f"{name}: not a valid recipe: {error}") from error

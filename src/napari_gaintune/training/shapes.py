@@ -8,22 +8,62 @@ import numpy as np
 import numpy.typing as npt
 
 Positions = npt.NDArray[np.float64]
+Depth = npt.NDArray[np.float64]  # (n,), below the surface, negative outside
 Mask = npt.NDArray[np.bool_]
 
 
-def polyhedron(rng: np.random.Generator, points: Positions, axes: Positions, radius: float) -> Mask:
-    """Which of ``points`` lie within a random truncated octahedron of about ``radius``, centred on the origin.
+def polyhedron(rng: np.random.Generator, points: Positions, axes: Positions, radius: float) -> Depth:
+    """How deep ``points`` lie in a random truncated octahedron of about ``radius``, centred on the origin.
 
     ``axes`` (3, 3) turns crystal into laboratory directions. The {111} faces lie nearest, {100} and {110} further out,
     as for small fcc particles; each face's distance varies by itself, so that no particle is symmetric.
     """
-    inside = np.ones(len(points), dtype=bool)
+    depth = np.full(len(points), np.inf)
     families = [((1, 1, 1), (0.75, 1.0)), ((1, 0, 0), (0.8, 1.15)), ((1, 1, 0), (0.9, 1.2))]
     for family, (nearest, furthest) in families:
-        for face in {p for v in itertools.product(*[{i, -i} for i in family]) for p in itertools.permutations(v)}:
+        for face in sorted(
+            {p for v in itertools.product(*[{i, -i} for i in family]) for p in itertools.permutations(v)}
+        ):
             normal = axes @ (np.array(face) / np.linalg.norm(face))
-            inside &= points @ normal < radius * rng.uniform(nearest, furthest)
-    return inside
+            depth = np.minimum(depth, radius * rng.uniform(nearest, furthest) - points @ normal)
+    return depth
+
+
+def cuboid(rng: np.random.Generator, points: Positions, axes: Positions, radius: float) -> Depth:
+    """How deep ``points`` lie in a box along the crystal's axes, with sides between 1.2 and 2.2 times ``radius``."""
+    sides = radius * rng.uniform(0.6, 1.1, 3)
+    return np.asarray((sides - np.abs(points @ axes)).min(axis=1))
+
+
+def ellipsoid(rng: np.random.Generator, points: Positions, axes: Positions, radius: float) -> Depth:
+    """How deep, nearly, ``points`` lie in an ellipsoid with half-axes of 0.7 to 1.2 times ``radius``, turned anyhow."""
+    turn = random_rotation(rng, float(rng.uniform(0, 360)), 90.0)
+    half_axes = radius * rng.uniform(0.7, 1.2, 3)
+    return np.asarray(radius * (1 - np.linalg.norm(points @ turn / half_axes, axis=1)))
+
+
+def prism(rng: np.random.Generator, points: Positions, axes: Positions, radius: float) -> Depth:
+    """How deep ``points`` lie in a hexagonal prism along the crystal's third axis."""
+    across = points @ axes
+    depth = radius * rng.uniform(0.8, 1.4) - np.abs(across[:, 2])
+    for angle in np.deg2rad(np.arange(0, 360, 60)):
+        side = across[:, 0] * np.cos(angle) + across[:, 1] * np.sin(angle)
+        depth = np.minimum(depth, radius * rng.uniform(0.7, 1.0) - side)
+    return depth
+
+
+SHAPES = {"polyhedron": polyhedron, "cuboid": cuboid, "ellipsoid": ellipsoid, "prism": prism}
+
+
+def rough(rng: np.random.Generator, depth: Depth, missing: float, added: float, layer: float = 2.3) -> Mask:
+    """Which sites are filled: those inside, but for a share ``missing`` of the topmost layer, and a share ``added`` on it.
+
+    ``depth`` is below the surface, negative outside; ``layer`` in the same unit.
+    """
+    chance = rng.random(len(depth))
+    inside = (depth > layer) | ((depth > 0) & (chance >= missing))
+    outside = (depth <= 0) & (depth > -layer) & (chance < added)
+    return np.asarray(inside | outside)
 
 
 def twinned(points: Positions, normal: Positions, offset: float) -> Positions:
@@ -48,17 +88,11 @@ def random_rotation(rng: np.random.Generator, in_plane_deg: float, out_of_plane_
     return np.asarray(about_x @ about_y @ about_z)
 
 
-def remove_surface_atoms(rng: np.random.Generator, depth_below: Positions, depth: float, share: float) -> Mask:
-    """Which atoms stay when a ``share`` of those less than ``depth`` below the surface is taken away at random."""
-    return (depth_below > depth) | (rng.random(len(depth_below)) >= share)
-
-
-def apart(points: Positions, others: Positions, period: float, nearest: float) -> Mask:
-    """Which of ``points`` are no nearer than ``nearest`` to any of ``others``, where x repeats with ``period``."""
+def apart(points: Positions, others: Positions, nearest: float) -> Mask:
+    """Which of ``points`` are no nearer than ``nearest`` to any of ``others``."""
     from scipy.spatial import cKDTree
 
-    images = np.concatenate([others + np.array([shift, 0, 0]) for shift in (-period, 0, period)])
-    distance, _ = cKDTree(images).query(points, distance_upper_bound=nearest)
+    distance, _ = cKDTree(others).query(points, distance_upper_bound=nearest)
     return np.asarray(np.isinf(distance))
 
 

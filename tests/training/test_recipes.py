@@ -1,0 +1,82 @@
+"""Recipes are valid, say what is wrong with a broken one, and keep validation apart from training."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from napari_gaintune.errors import SettingError
+from napari_gaintune.training.recipe import RECIPES_FOLDER, ImageRecipe, TrainingRecipe, load_recipe
+from napari_gaintune.training.scenes import HrtemScene, StemScene
+from napari_gaintune.training.structures import SpecimenRecipe
+from napari_gaintune.training.supervised import new_state
+
+pytest.importorskip("yaml")
+
+IMAGES = sorted(path.stem for path in (RECIPES_FOLDER / "images").glob("*.yaml"))
+MODELS = sorted(path.stem for path in (RECIPES_FOLDER / "models").glob("*.yaml"))
+
+
+@pytest.mark.parametrize("name", IMAGES)
+def test_every_recipe_of_images_is_valid_in_both_settings(name: str) -> None:
+    recipe = load_recipe(ImageRecipe, name)
+    assert recipe.name == name
+    assert recipe.as_reduced().images <= recipe.in_full().images
+    assert recipe.as_reduced().scene == recipe.in_full().scene
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_every_recipe_of_a_model_is_valid_in_both_settings(name: str) -> None:
+    recipe = load_recipe(TrainingRecipe, name)
+    assert recipe.name == name
+    assert recipe.images in IMAGES
+    for setting in (recipe.in_full(), recipe.as_reduced()):
+        network = new_state(setting, torch.device("cpu")).network
+        assert 4 * sum(p.numel() for p in network.parameters()) < 6e6  # bytes of a shipped file
+
+
+@pytest.mark.parametrize("name", [name for name in IMAGES if f"{name}-validation" in IMAGES])
+def test_validation_shares_no_crystal_and_no_shape_with_training(name: str) -> None:
+    training, validation = _specimens(name), _specimens(f"{name}-validation")
+    assert _crystals(training).isdisjoint(_crystals(validation))
+    assert set(training.shapes).isdisjoint(validation.shapes)
+
+
+def _specimens(name: str) -> SpecimenRecipe:
+    scene = load_recipe(ImageRecipe, name).scene
+    assert isinstance(scene, HrtemScene | StemScene)
+    return scene.specimens
+
+
+def _crystals(specimens: SpecimenRecipe) -> set[str]:
+    return set(specimens.metals) | set(specimens.supports) | set(specimens.crystals) | set(specimens.sheets)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "name: x",
+        "name: x\nscene: {kind: tem}\nimages: 3\ncolour: red",
+        "name: x\nscene: {kind: sculpture}\nimages: 3",
+    ],
+)
+def test_a_broken_recipe_says_what_is_wrong(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "broken.yaml"
+    path.write_text(text)
+    with pytest.raises(SettingError, match=r"broken.yaml: not a valid recipe"):
+        load_recipe(ImageRecipe, str(path))
+
+
+def test_an_unknown_recipe_is_answered_with_those_there_are() -> None:
+    with pytest.raises(SettingError, match=r"no-such-recipe.*there are .*hrtem"):
+        load_recipe(ImageRecipe, "no-such-recipe")
+    with pytest.raises(SettingError, match=r"there are .*unet-hrtem"):
+        load_recipe(TrainingRecipe, "hrtem")
+
+
+def test_a_reduced_setting_that_is_not_valid_is_refused() -> None:
+    recipe = load_recipe(ImageRecipe, "tem").model_copy(update={"reduced": {"images": 0}})
+    with pytest.raises(SettingError, match="tem: not a valid recipe"):
+        recipe.as_reduced()
