@@ -12,7 +12,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from ..errors import SettingError
-from .recipe import Recipe
+from .recipe import TrainingRecipe
 
 
 @dataclass
@@ -26,7 +26,7 @@ class TrainingState:
     seconds: float = 0.0
 
 
-def save_checkpoint(path: Path, state: TrainingState, recipe: Recipe) -> None:
+def save_checkpoint(path: Path, state: TrainingState, recipe: TrainingRecipe) -> None:
     """Write beside the target, then rename: a kill at any time leaves the last whole checkpoint."""
     tensors = {f"average/{name}": value for name, value in state.average.items()}
     for name, parameter in state.network.named_parameters():
@@ -41,18 +41,20 @@ def save_checkpoint(path: Path, state: TrainingState, recipe: Recipe) -> None:
     partial.replace(path)
 
 
-def read_recipe(path: Path) -> Recipe:
+def read_recipe(path: Path) -> TrainingRecipe:
     """The recipe that a checkpoint was written under."""
     with safe_open(path, framework="pt") as file:
-        return Recipe.model_validate(json.loads(file.metadata()["training"])["recipe"])
+        return TrainingRecipe.model_validate(json.loads(file.metadata()["training"])["recipe"])
 
 
-def load_checkpoint(path: Path, state: TrainingState, recipe: Recipe) -> None:
+def load_checkpoint(path: Path, state: TrainingState, recipe: TrainingRecipe) -> None:
     """Restore ``state`` in place, bit for bit. Raises SettingError if the checkpoint belongs to another recipe."""
     with safe_open(path, framework="pt") as file:
         record = json.loads(file.metadata()["training"])
-        if Recipe.model_validate(record["recipe"]) != recipe:
-            raise SettingError(f"{path}: written under another recipe; give an empty --out folder, or the same recipe")
+        if TrainingRecipe.model_validate(record["recipe"]) != recipe:
+            raise SettingError(
+                f"{path}: written under another recipe; give an empty folder with --output, or the same recipe"
+            )
         for name, parameter in state.network.named_parameters():
             parameter.data.copy_(file.get_tensor(f"network/{name}"))
             state.average[name].copy_(file.get_tensor(f"average/{name}"))

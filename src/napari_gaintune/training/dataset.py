@@ -1,8 +1,11 @@
-"""The simulated set as random crops: clean expected electrons and their Poisson counts."""
+"""A simulated set as random crops, scaled and turned, with noise drawn for each."""
 
 from __future__ import annotations
 
 import json
+from collections import deque
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,75 +14,159 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from ..errors import SettingError
-from .noise import log_uniform, poisson_counts
-from .recipe import Recipe
+from ..noise.models import Correlated, Gaussian, NoiseModel, Poisson, PoissonGaussian
+from .recipe import NoiseRecipe, Range, TrainingRecipe
+from .simulate import read_image_recipe
 
 Stack = npt.NDArray[np.float16]
 EMPHASIS_WIDTH = 1.25  # doses of the emphasis lie within this factor of its centre
+LARGEST_ENLARGEMENT = 1.35  # a crop enlarged more than that is smoother than any micrograph
+LOWEST_INTENSITY = 1e-3  # contrast that is raised must not reach below zero
+BATCHES_AHEAD = 6
+SMALLEST_SD = 0.5 / 255  # no picture has less noise than this
+
+
+@dataclass(frozen=True)
+class SimulatedObject:
+    """One file of a set: images (n, h, w) float16 left on disk, and their pixel size in nm, None for pictures."""
+
+    images: Stack
+    pixel_size_nm: float | None
 
 
 @dataclass(frozen=True)
 class SimulatedSet:
-    """Stacks of relative intensity (vacuum = 1), one per exit wave, (conditions, h, w) float16, left on disk."""
+    """The objects of a set, those that are trained on and the last few, which are not."""
 
-    training: list[Stack]
-    held_out: list[Stack]
-    pixel_size_range_nm: tuple[float, float]
-    seed: int
+    training: list[SimulatedObject]
+    held_out: list[SimulatedObject]
+    name: str
 
     @property
     def images(self) -> int:
         """How many training images there are."""
-        return sum(len(stack) for stack in self.training)
+        return sum(len(entry.images) for entry in self.training)
 
 
-def open_set(folder: Path, held_out_waves: int) -> SimulatedSet:
-    """What ``simulate`` wrote to ``folder``; the last ``held_out_waves`` specimens are kept out of training."""
-    records = sorted(folder.glob("wave_*.json"))
-    if len(records) <= held_out_waves:
+@dataclass(frozen=True)
+class Batch:
+    """Clean and noisy crops (b, 1, crop, crop), and what the squared error is divided by (b, 1, 1, 1); float32.
+
+    The divisor is the variance of the noise in the vacuum, or of the Gaussian noise.
+    """
+
+    clean: Tensor
+    noisy: Tensor
+    divisor: Tensor
+
+
+def open_set(folder: Path, held_out_objects: int) -> SimulatedSet:
+    """What ``simulate`` wrote to ``folder``; the last ``held_out_objects`` of it are kept out of training."""
+    recipe = read_image_recipe(folder)
+    records = sorted(path for path in folder.glob("[0-9]*.json"))
+    if len(records) <= held_out_objects:
         raise SettingError(
-            f"{folder}: {len(records)} simulated exit waves, of which {held_out_waves} are to be held out; make more "
-            f"with python -m napari_gaintune.training.simulate --out {folder}"
+            f"{folder}: {len(records)} objects, of which {held_out_objects} are to be held out; make more of them "
+            f"with: napari-gaintune simulate {recipe.name}"
         )
-    stacks = [np.load(path.with_suffix(".npy"), mmap_mode="r") for path in records]
-    facts: list[dict[str, Any]] = [json.loads(path.read_text()) for path in records]
-    sizes = [fact["pixel_size_nm"] for fact in facts]
-    return SimulatedSet(stacks[:-held_out_waves], stacks[-held_out_waves:], (min(sizes), max(sizes)), facts[0]["seed"])
+    objects = []
+    for path in records:
+        facts: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        objects.append(SimulatedObject(np.load(path.with_suffix(".npy"), mmap_mode="r"), facts["pixel_size_nm"]))
+    split = len(objects) - held_out_objects
+    return SimulatedSet(objects[:split], objects[split:], recipe.name)
 
 
-def training_batch(data: SimulatedSet, recipe: Recipe, step: int) -> tuple[Tensor, Tensor, Tensor]:
-    """Batch number ``step``: clean and noisy (b, 1, crop, crop), vacuum dose (b, 1, 1, 1), float32, electrons per px.
+def batches(data: SimulatedSet, recipe: TrainingRecipe, first_step: int, workers: int) -> Iterator[Batch]:
+    """Batch ``first_step`` and all that follow it to the recipe's last, made ahead of time in ``workers`` threads."""
+    with ThreadPoolExecutor(workers, thread_name_prefix="batches") as pool:
+        ahead: deque[Future[Batch]] = deque()
+        try:
+            for step in range(first_step, recipe.steps):
+                ahead.append(pool.submit(training_batch, data, recipe, step))
+                if len(ahead) > BATCHES_AHEAD + workers:
+                    yield ahead.popleft().result()
+            while ahead:
+                yield ahead.popleft().result()
+        finally:
+            for waiting in ahead:
+                waiting.cancel()
 
-    Drawn from (seed, step) alone, so that a resumed training sees the same batches. The noise is fresh in every batch,
-    which is legitimate here because the target is the known clean image and no second noisy copy of it.
+
+def training_batch(data: SimulatedSet, recipe: TrainingRecipe, step: int) -> Batch:
+    """Batch number ``step``, drawn from (seed, step) alone, so that a resumed training sees the same batches.
+
+    The noise is fresh in every batch, which is legitimate here because the target is the known clean image and no
+    second noisy copy of it.
     """
     rng = np.random.default_rng([recipe.seed, step])
     generator = torch.Generator().manual_seed(int(rng.integers(2**62)))
-    crops = np.stack([_random_crop(data.training, recipe, rng) for _ in range(recipe.batch)])
-    dose = random_doses(recipe, generator)
-    clean = torch.from_numpy(crops)[:, None] * dose
-    return clean, poisson_counts(clean, generator), dose
+    drawn = [_one(data, recipe, rng, generator) for _ in range(recipe.batch)]
+    clean, noisy, variance = zip(*drawn, strict=True)
+    return Batch(torch.stack(clean)[:, None], torch.stack(noisy)[:, None], torch.tensor(variance).view(-1, 1, 1, 1))
 
 
-def random_doses(recipe: Recipe, generator: torch.Generator) -> Tensor:
-    """Vacuum doses (batch, 1, 1, 1): log-uniform over the range, a share of them close to the emphasised dose."""
-    shape = (recipe.batch, 1, 1, 1)
-    low, high = recipe.dose_range_e_per_px
-    centre = recipe.emphasis_dose_e_per_px
-    anywhere = log_uniform(low, high, shape, generator)
-    close = log_uniform(centre / EMPHASIS_WIDTH, centre * EMPHASIS_WIDTH, shape, generator)
-    return torch.where(torch.rand(shape, generator=generator) < recipe.emphasis_share, close, anywhere)
+def draw_noise(noise: NoiseRecipe, rng: np.random.Generator) -> tuple[NoiseModel, float, float]:
+    """A noise model from the recipe's ranges, the dose to multiply a relative intensity by, and its variance there."""
+    sd = float(rng.uniform(*noise.sd_range))
+    model: NoiseModel
+    if noise.dose_range_e_per_px is None:
+        dose, variance = 1.0, max(sd, SMALLEST_SD) ** 2
+        model = Gaussian(variance**0.5)
+    else:
+        dose = _random_dose(noise, noise.dose_range_e_per_px, rng)
+        variance = dose + sd**2
+        model = PoissonGaussian(read_noise_sd=sd) if sd else Poisson()
+    if rng.random() < noise.correlated_share:
+        point_spread_px = float(rng.uniform(*noise.point_spread_range_px))
+        row_noise_sd = float(rng.uniform(*noise.row_noise_range)) * variance**0.5
+        model = Correlated(model, point_spread_px, row_noise_sd)
+    return model, dose, variance
 
 
-def _random_crop(stacks: list[Stack], recipe: Recipe, rng: np.random.Generator) -> npt.NDArray[np.float32]:
-    stack = stacks[rng.integers(len(stacks))]
-    image = stack[rng.integers(len(stack))]
-    binning = 1 + int(rng.random() < recipe.binned_share)
-    side = recipe.crop_px * binning
-    y, x = rng.integers(0, image.shape[0] - side + 1), rng.integers(0, image.shape[1] - side + 1)
+def _random_dose(noise: NoiseRecipe, limits: Range, rng: np.random.Generator) -> float:
+    centre = noise.emphasis_dose_e_per_px
+    if rng.random() < noise.emphasis_share:
+        limits = (centre / EMPHASIS_WIDTH, centre * EMPHASIS_WIDTH)
+    return float(np.exp(rng.uniform(*np.log(limits))))
+
+
+def _one(
+    data: SimulatedSet, recipe: TrainingRecipe, rng: np.random.Generator, generator: torch.Generator
+) -> tuple[Tensor, Tensor, float]:
+    entry = data.training[rng.integers(len(data.training))]
+    image = entry.images[rng.integers(len(entry.images))]
+    model, dose, divisor = draw_noise(recipe.noise, rng)
+    clean = random_crop(image, entry.pixel_size_nm, recipe, rng) * dose
+    return clean, model.sample(clean, generator), divisor
+
+
+def random_crop(
+    image: npt.NDArray[np.float16], pixel_size_nm: float | None, recipe: TrainingRecipe, rng: np.random.Generator
+) -> Tensor:
+    """A crop of (crop, crop) float32: scaled to a random pixel size of the recipe's, turned, its contrast changed."""
+    crop_px = recipe.crop_px
+    if recipe.pixel_size_range_nm is not None and pixel_size_nm is not None:
+        zoom = float(np.exp(rng.uniform(*np.log(recipe.pixel_size_range_nm)))) / pixel_size_nm
+    else:
+        zoom = float(np.exp(rng.uniform(*np.log(recipe.zoom_range))))
+    side = round(crop_px * float(np.clip(zoom, 1 / LARGEST_ENLARGEMENT, min(image.shape) / crop_px)))
+    y, x = (int(rng.integers(0, length - side + 1)) for length in image.shape)
     crop = np.asarray(image[y : y + side, x : x + side], dtype=np.float32)
-    crop = crop.reshape(recipe.crop_px, binning, recipe.crop_px, binning).mean(axis=(1, 3))
     crop = np.rot90(crop, int(rng.integers(4)))
-    return np.ascontiguousarray(crop[:, ::-1] if rng.random() < 0.5 else crop)
+    crop = np.ascontiguousarray(crop[:, ::-1] if rng.random() < 0.5 else crop)
+    contrast = float(np.exp(rng.uniform(*np.log(recipe.contrast_range))))
+    scaled = scaled_to(torch.from_numpy(crop), crop_px)
+    return scaled if contrast == 1 else (1 + contrast * (scaled - 1)).clamp_min(LOWEST_INTENSITY)
+
+
+def scaled_to(image: Tensor, size_px: int) -> Tensor:
+    """A square image (s, s) as (size, size): averaged where it shrinks, interpolated where it grows; never below 0."""
+    if image.shape[-1] == size_px:
+        return image
+    mode = "bicubic" if image.shape[-1] < size_px else "bilinear"
+    scaled = F.interpolate(image[None, None], size=(size_px, size_px), mode=mode, antialias=True)[0, 0]
+    return scaled.clamp_min(0)

@@ -3,47 +3,56 @@
 from __future__ import annotations
 
 import math
+import os
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+from torch import Tensor
 
 from ..models.networks import Network, build_network
 from .checkpoint import TrainingState, load_checkpoint, read_recipe, save_checkpoint
-from .dataset import SimulatedSet, training_batch
-from .recipe import Recipe
+from .dataset import Batch, SimulatedSet, batches
+from .recipe import TrainingRecipe
 from .start import start_direct
-from .validation import ValidationSet
+from .validation import ValidationSet, levels
 
+ERROR_FLOOR = 3e-4  # of the noise variance: a crop denoised as well as that is good enough
+REPORT_EVERY = 20
 CHECKPOINT = "checkpoint.safetensors"
-TIMED_STEPS = 8  # steps from which the length of a run of so many minutes is reckoned; the first two are left out
+TIMED_STEPS = 12  # from the second half of them the length of a run of so many minutes is reckoned
 
 
 @dataclass(frozen=True)
 class TrainingReport:
-    """Progress after ``step`` of ``steps``; ``validation_db`` of the averaged weights where it was just measured."""
+    """Progress after ``step`` of ``steps``: the mean loss since the last report, the share of time spent waiting for data.
+
+    ``validation_db`` is that of the averaged weights where it was just measured.
+    """
 
     step: int
     steps: int
     loss: float
     seconds_left: float
+    waiting_share: float
     validation_db: float | None = None
 
 
-def new_state(recipe: Recipe) -> TrainingState:
+def new_state(recipe: TrainingRecipe, device: torch.device) -> TrainingState:
     """A fresh network from the recipe's seed, with its optimiser."""
     torch.manual_seed(recipe.seed)
     network = build_network(recipe.architecture, **recipe.options)
     network.compute_dtype = getattr(torch, recipe.precision)
     if recipe.direct_start:
         start_direct(network)
+    network.to(device)
     average = {name: value.detach().clone() for name, value in network.named_parameters()}
     return TrainingState(network, average, torch.optim.Adam(network.parameters(), lr=recipe.learning_rate))
 
 
-def learning_rate(recipe: Recipe, step: int) -> float:
+def learning_rate(recipe: TrainingRecipe, step: int) -> float:
     """Linear warm-up, then half a cosine down to 1 % of the top at the last step."""
     if step < recipe.warm_up_steps:
         return recipe.learning_rate * (step + 1) / recipe.warm_up_steps
@@ -51,53 +60,66 @@ def learning_rate(recipe: Recipe, step: int) -> float:
     return recipe.learning_rate * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * min(1.0, passed))))
 
 
-def training_step(state: TrainingState, data: SimulatedSet, recipe: Recipe) -> float:
-    """One step; returns its loss, the squared error in electrons over the vacuum dose.
+def training_step(state: TrainingState, batch: Batch, recipe: TrainingRecipe) -> Tensor:
+    """One step; returns its loss (a scalar left on the device), the mean of log(squared error / noise variance + floor).
 
-    Poisson noise has the dose as its variance: dividing by it lets low and high doses count alike.
+    The logarithm of each crop's own error: what is averaged is, up to a factor, its PSNR. An error in plain squares would
+    be that of the highest doses and the strongest contrasts alone; crops that are nearly flat would count for nothing
+    under it, and for too much without the floor.
     """
-    clean, noisy, dose = training_batch(data, recipe, state.step)
+    device = next(state.network.parameters()).device
+    clean, noisy, divisor = (part.to(device, non_blocking=True) for part in (batch.clean, batch.noisy, batch.divisor))
     for group in state.optimiser.param_groups:
         group["lr"] = learning_rate(recipe, state.step)
     state.optimiser.zero_grad(set_to_none=True)
-    loss = ((state.network(noisy) - clean) ** 2 / dose).mean()
-    loss.backward()
+    errors = (state.network(noisy) - clean).square().mean(dim=(1, 2, 3)) / divisor.flatten()
+    loss: Tensor = (errors + ERROR_FLOOR).log().mean()
+    loss.backward()  # type: ignore[no-untyped-call]
     torch.nn.utils.clip_grad_norm_(state.network.parameters(), recipe.largest_gradient_norm)
     state.optimiser.step()
     state.step += 1
     # a young average follows the weights closely, an old one smooths over 1 / (1 - decay) steps
     decay = min(recipe.average_decay, (1 + state.step) / (10 + state.step))
-    for name, parameter in state.network.named_parameters():
-        state.average[name].lerp_(parameter.detach(), 1 - decay)
-    return float(loss.detach())
+    with torch.no_grad():
+        for name, parameter in state.network.named_parameters():
+            state.average[name].lerp_(parameter, 1 - decay)
+    return loss.detach()
 
 
-def averaged_network(state: TrainingState, recipe: Recipe) -> Network:
+def averaged_network(state: TrainingState, recipe: TrainingRecipe) -> Network:
     """A network with the averaged weights: the one that is validated and kept."""
     network = build_network(recipe.architecture, **recipe.options)
     network.compute_dtype = getattr(torch, recipe.precision)
     network.load_state_dict(state.average)
-    return network.requires_grad_(False).eval()
+    return network.to(next(state.network.parameters()).device).requires_grad_(False).eval()
 
 
-def steps_for(recipe: Recipe, data: SimulatedSet, minutes: float) -> int:
+def steps_for(recipe: TrainingRecipe, data: SimulatedSet, minutes: float, device: torch.device) -> int:
     """How many steps fit into ``minutes`` on this machine, from a few trial steps on a throw-away network."""
-    state = new_state(recipe)
+    state = new_state(recipe, device)
+    trial = recipe.model_copy(update={"steps": TIMED_STEPS})
     started = time.perf_counter()
-    for count in range(TIMED_STEPS):
-        if count == 2:
+    for count, batch in enumerate(batches(data, trial, 0, loader_threads())):
+        if count == TIMED_STEPS // 2:
             started = time.perf_counter()
-        training_step(state, data, recipe)
-    return max(1, round(60 * minutes * (TIMED_STEPS - 2) / (time.perf_counter() - started)))
+        training_step(state, batch, recipe).item()
+    return max(1, round(60 * minutes * (TIMED_STEPS - TIMED_STEPS // 2) / (time.perf_counter() - started)))
 
 
-def resume_or_start(recipe: Recipe, folder: Path, resume: bool) -> tuple[TrainingState, Recipe]:
+def loader_threads() -> int:
+    """Threads that draw crops: one on a small machine, where the network needs the cores."""
+    return max(1, min(12, (os.cpu_count() or 1) - 2))
+
+
+def resume_or_start(
+    recipe: TrainingRecipe, folder: Path, resume: bool, device: torch.device
+) -> tuple[TrainingState, TrainingRecipe]:
     """The state to go on from. A resumed run keeps the number of steps that it was begun with."""
     path = folder / CHECKPOINT
     if not (resume and path.exists()):
-        return new_state(recipe), recipe
+        return new_state(recipe, device), recipe
     recipe = recipe.model_copy(update={"steps": read_recipe(path).steps})
-    state = new_state(recipe)
+    state = new_state(recipe, device)
     load_checkpoint(path, state, recipe)
     return state, recipe
 
@@ -105,27 +127,39 @@ def resume_or_start(recipe: Recipe, folder: Path, resume: bool) -> tuple[Trainin
 def train(
     state: TrainingState,
     data: SimulatedSet,
-    recipe: Recipe,
+    recipe: TrainingRecipe,
     folder: Path,
     seconds_between_checkpoints: float = 120.0,
 ) -> Iterator[TrainingReport]:
-    """Train to the recipe's last step, a report a step; checkpoint and validate every so many seconds and at the end.
+    """Train to the recipe's last step; checkpoint and validate every so many seconds and at the end.
 
+    A report every ``REPORT_EVERY`` steps and after each validation: reading the loss more often would make a GPU wait.
     Which steps are validated depends on the clock, the weights do not: a run that was killed and resumed ends bit-equal
     to one that was not, on the same machine with the same number of threads.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    validation = ValidationSet.draw(data)
-    began, begun_at, saved = time.perf_counter(), state.step, time.perf_counter()
-    seconds_before = state.seconds
+    validation = ValidationSet.draw(data, levels(recipe)[0])
+    began, begun_at, saved, waited = time.perf_counter(), state.step, time.perf_counter(), 0.0
+    seconds_before, losses = state.seconds, []
+    source = batches(data, recipe, state.step, loader_threads())
     while state.step < recipe.steps:
-        loss = training_step(state, data, recipe)
+        asked = time.perf_counter()
+        batch = next(source)
+        waited += time.perf_counter() - asked
+        losses.append(training_step(state, batch, recipe))
+        now = time.perf_counter()
+        is_last = state.step == recipe.steps
+        is_due = now - saved > seconds_between_checkpoints or is_last
+        if not (is_due or state.step % REPORT_EVERY == 0):
+            continue
+        loss = float(torch.stack(losses).mean())
+        losses.clear()
         now = time.perf_counter()
         state.seconds = seconds_before + now - began
         score = None
-        if now - saved > seconds_between_checkpoints or state.step == recipe.steps:
+        if is_due:
             save_checkpoint(folder / CHECKPOINT, state, recipe)
             score = validation.score(averaged_network(state, recipe))
             saved = time.perf_counter()
         left = (now - began) / (state.step - begun_at) * (recipe.steps - state.step)
-        yield TrainingReport(state.step, recipe.steps, loss, left, score)
+        yield TrainingReport(state.step, recipe.steps, loss, left, waited / (now - began), score)

@@ -1,0 +1,112 @@
+"""``napari-gaintune simulate`` and ``napari-gaintune train``: the models of the catalogue, made again or made anew."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+from tqdm import tqdm
+
+from .flags import Switch
+from .interrupts import Interrupts
+from .outcome import DONE, INTERRUPTED, complain
+
+Output = Annotated[Path, Parameter(name=["--output", "-o"])]
+
+
+def simulate(recipe: str, *, output: Output, reduced: Switch = False, processes: int = 0) -> int:
+    """Make the clean images that a model is trained on or judged by. Needs the extra 'train'.
+
+    Stopped at any moment, the same command goes on where it was. An object of a recipe is the same images on every run.
+
+    Parameters
+    ----------
+    recipe
+        A recipe's name, such as hrtem, stem, tem, natural or piecewise, or the path of a YAML file.
+    output
+        The folder of the sets; the images go into a folder of it with the recipe's name.
+    reduced
+        As many images as two processor cores make in a quarter of an hour.
+    processes
+        How many processor cores to use; 0: all of them.
+    """
+    from ..training.recipe import ImageRecipe, load_recipe
+    from ..training.simulate import simulate as run
+
+    chosen = load_recipe(ImageRecipe, recipe)
+    chosen = chosen.as_reduced() if reduced else chosen.in_full()
+    folder = output / chosen.name
+    reports = run(folder, chosen, processes or os.cpu_count() or 1)
+    with Interrupts() as asked, tqdm(desc=chosen.name, total=chosen.images, unit="image", smoothing=0.02) as bar:
+        for report in reports:
+            if not bar.n:  # what was there before has no part in the speed
+                bar.initial = bar.n = report.images_done - chosen.images_per_object
+            bar.update(report.images_done - bar.n)
+            if asked():
+                return complain(f"stopped; the same command goes on from {report.images_done} images", INTERRUPTED)
+    print(folder)
+    return DONE
+
+
+def train(
+    recipe: str,
+    *,
+    data: Path,
+    output: Output,
+    resume: Switch = False,
+    reduced: Switch = False,
+    minutes: float = 0.0,
+    device: str = "auto",
+    checkpoint_seconds: float = 120.0,
+) -> int:
+    """Train a model. Needs the extra 'train'.
+
+    Checkpoints are written as it goes. After a kill at any moment, --resume goes on from it and ends with the same
+    weights, bit for bit on one machine with the same number of threads.
+
+    Parameters
+    ----------
+    recipe
+        A recipe's name, such as unet-hrtem, or the path of a YAML file.
+    data
+        The folder that `simulate` was given with -o.
+    output
+        The folder of the checkpoint, and of the finished model: NAME.safetensors and its card, NAME.json.
+    resume
+        Go on from the checkpoint where there is one.
+    reduced
+        The recipe's reduced setting, for two processor cores.
+    minutes
+        Choose the number of steps that fit into so many minutes on this machine; 0: the recipe's.
+    device
+        auto, cpu, cuda or cuda:1.
+    checkpoint_seconds
+        The time between two checkpoints, and between two validations.
+    """
+    from ..models.device import choose_device
+    from ..training.recipe import TrainingRecipe, load_recipe
+    from ..training.run import TrainingRun
+
+    chosen = load_recipe(TrainingRecipe, recipe)
+    chosen = chosen.as_reduced() if reduced else chosen.in_full()
+    run = TrainingRun(chosen, data, output, choose_device(device), resume=resume, minutes=minutes, is_reduced=reduced)
+    run.describe(print)
+    with (
+        Interrupts() as asked,
+        tqdm(desc=chosen.name, total=run.recipe.steps, initial=run.state.step, unit="step") as bar,
+    ):
+        for report in run.train(checkpoint_seconds):
+            bar.update(report.step - bar.n)
+            bar.set_postfix_str(f"loss {report.loss:.3f}, waiting for data {report.waiting_share:.1%}")
+            if report.validation_db is not None:
+                bar.write(f"step {report.step}: validation {report.validation_db:.2f} dB")
+            if asked():
+                run.save()
+                return complain(f"stopped at step {report.step}; --resume goes on from there", INTERRUPTED)
+    card = run.finish()
+    for figure, value in card.validation.items():
+        print(f"{figure:40s} {value:6.2f} dB")
+    print(output / f"{card.name}.safetensors")
+    return DONE

@@ -1,0 +1,94 @@
+"""A training from its recipe to the model and its card."""
+
+from __future__ import annotations
+
+import json
+import platform
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import torch
+
+from ..errors import SettingError
+from ..models.card import ModelCard
+from ..models.catalogue import save_model
+from .checkpoint import save_checkpoint
+from .dataset import open_set
+from .recipe import TrainingRecipe
+from .simulate import read_image_recipe
+from .supervised import CHECKPOINT, TrainingReport, averaged_network, resume_or_start, steps_for, train
+from .validation import ValidationSet, levels, validation_table
+
+
+class TrainingRun:
+    """Trains ``recipe`` on the sets in ``data`` into ``folder``; everything is checked before the first step.
+
+    With ``minutes`` above 0 the number of steps is what fits into them. Raises SettingError where the images are missing,
+    or ``folder`` holds a checkpoint and neither ``resume`` nor an empty folder was asked for.
+    """
+
+    def __init__(
+        self, recipe: TrainingRecipe, data: Path, folder: Path, device: torch.device, *,
+        resume: bool, minutes: float = 0.0, is_reduced: bool = False,
+    ) -> None:  # fmt: skip
+        self.folder, self.is_reduced, self.device = folder, is_reduced, device
+        self.images = read_image_recipe(data / recipe.images)
+        self.data = open_set(data / recipe.images, recipe.held_out_objects)
+        there = (folder / CHECKPOINT).exists()
+        if there and not resume:
+            raise SettingError(f"{folder / CHECKPOINT} is there; go on from it with --resume, or give another folder")
+        if minutes > 0 and not there:
+            recipe = recipe.model_copy(update={"steps": steps_for(recipe, self.data, minutes, device)})
+        self.state, self.recipe = resume_or_start(recipe, folder, resume, device)
+
+    def describe(self, say: Callable[[str], object]) -> None:
+        """What is trained on what, and the figures that the network has to beat."""
+        recipe, level = self.recipe, levels(self.recipe)[0]
+        parameters = sum(p.numel() for p in self.state.network.parameters()) / 1e6
+        say(
+            f"{recipe.name}: {recipe.architecture}, {parameters:.2f} million weights; {self.data.images} images of "
+            f"{self.data.name}; steps {self.state.step} to {recipe.steps} on {self.device}"
+        )
+        baselines = ValidationSet.draw(self.data, level).baselines()
+        say(f"at {level.name}: " + ", ".join(f"{name} {value:.2f} dB" for name, value in baselines.items()))
+
+    def train(self, seconds_between_checkpoints: float = 120.0) -> Iterator[TrainingReport]:
+        """Train to the last step; see ``supervised.train``."""
+        return train(self.state, self.data, self.recipe, self.folder, seconds_between_checkpoints)
+
+    def save(self) -> None:
+        """Write the checkpoint now."""
+        save_checkpoint(self.folder / CHECKPOINT, self.state, self.recipe)
+
+    def finish(self) -> ModelCard:
+        """Validate the averaged weights and write NAME.safetensors and NAME.json into the folder."""
+        network = averaged_network(self.state, self.recipe)
+        table = validation_table(self.data, self.recipe, network)
+        recipe, noise = self.recipe, self.recipe.noise
+        setting = "reduced setting" if self.is_reduced else "full setting"
+        where = (
+            torch.cuda.get_device_name(self.device) if self.device.type == "cuda" else f"a CPU ({platform.machine()})"
+        )
+        fields = {
+            "name": recipe.name,
+            "architecture": recipe.architecture,
+            "options": recipe.options,
+            "modality": recipe.modality,
+            "intensity_unit": recipe.intensity_unit,
+            "dose_range_e_per_px": noise.dose_range_e_per_px,
+            "pixel_size_range_nm": recipe.pixel_size_range_nm,
+            "crop_px": recipe.crop_px,
+            "trained_on": (
+                f"{self.data.images} simulated images of {len(self.data.training)} objects (recipe {self.images.name}, "
+                f"seed {self.images.seed}), {recipe.steps} steps of {recipe.batch} crops"
+            ),
+            "objective": "error to the clean image, fresh noise for each crop (supervised)",
+            "recipe": json.dumps(recipe.model_dump(mode="json")),
+            "validation": table,
+            "licence": "BSD-3-Clause",
+            "note": (
+                f"{setting}, {self.state.seconds / 60:.0f} minutes on {where}. Figures: mean PSNR of "
+                f"{len(self.data.held_out)} objects of the same recipe that were not trained on, 256 px crops, peak 1"
+            ),
+        }
+        return save_model(network.to("cpu"), fields, self.folder)

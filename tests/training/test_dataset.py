@@ -1,0 +1,91 @@
+"""Crops: drawn from a number alone, scaled without loss of electrons, with the noise asked for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from napari_gaintune.noise.models import Correlated, Gaussian, Poisson, PoissonGaussian
+from napari_gaintune.training.dataset import batches, draw_noise, open_set, random_crop, scaled_to, training_batch
+from napari_gaintune.training.recipe import NoiseRecipe
+
+from .test_training import SMALL
+
+
+def test_a_batch_depends_on_its_number_and_the_seed_alone(simulated: Path) -> None:
+    data = open_set(simulated, 2)
+    one, two = training_batch(data, SMALL, 5), training_batch(data, SMALL, 5)
+    assert torch.equal(one.clean, two.clean)
+    assert torch.equal(one.noisy, two.noisy)
+    assert not torch.equal(one.noisy, training_batch(data, SMALL, 6).noisy)
+    assert one.clean.shape == one.noisy.shape == (4, 1, 32, 32)
+    assert one.divisor.shape == (4, 1, 1, 1)
+    assert ((one.divisor >= 0.2) & (one.divisor <= 2.0 + 1e-6)).all()
+
+
+@pytest.mark.parametrize(("first", "steps", "workers"), [(0, 20, 1), (3, 5, 4), (7, 40, 2), (20, 20, 1)])
+def test_batches_come_whole_and_in_order(simulated: Path, first: int, steps: int, workers: int) -> None:
+    data, recipe = open_set(simulated, 2), SMALL.model_copy(update={"steps": steps, "batch": 1})
+    drawn = list(batches(data, recipe, first, workers))
+    assert len(drawn) == steps - first
+    for step, batch in enumerate(drawn, first):
+        assert torch.equal(batch.noisy, training_batch(data, recipe, step).noisy)
+
+
+def test_a_scaled_crop_keeps_the_mean_intensity() -> None:
+    image = 1 + 0.4 * torch.rand(192, 192, generator=torch.Generator().manual_seed(1))
+    for size_px in (64, 96, 192, 250):
+        scaled = scaled_to(image, size_px)
+        assert scaled.shape == (size_px, size_px)
+        # weights of the filter add up to one everywhere: only the border's pixels count a little more or less
+        assert scaled.mean().item() == pytest.approx(image.mean().item(), abs=0.01)
+
+
+def test_a_crop_is_scaled_to_the_pixel_size_asked_for() -> None:
+    """A wave of 24 px at 0.01 nm has 12 px at 0.02 nm."""
+    image = (1 + 0.5 * np.cos(2 * np.pi * np.arange(512) / 24) * np.ones((512, 1))).astype(np.float16)
+    recipe = SMALL.model_copy(update={"pixel_size_range_nm": (0.02, 0.02), "crop_px": 96})
+    crop = random_crop(image, 0.01, recipe, np.random.default_rng(0))
+    spectrum = torch.fft.fft2(crop - crop.mean()).abs()
+    peak = torch.nonzero(spectrum == spectrum.max())[0]
+    assert min(8, 96 - 8) in {int(p) for p in torch.minimum(peak, 96 - peak)}
+
+
+def test_contrast_is_changed_about_the_vacuum() -> None:
+    image = np.ones((64, 64), dtype=np.float16)
+    image[:, 32:] = 1.5
+    recipe = SMALL.model_copy(update={"contrast_range": (0.5, 0.5), "crop_px": 64})
+    crop = random_crop(image, None, recipe, np.random.default_rng(0))
+    assert {round(float(v), 3) for v in crop.unique()} == {1.0, 1.25}
+
+
+def test_noise_is_of_the_kind_and_the_range_asked_for() -> None:
+    rng = np.random.default_rng(0)
+    doses = [draw_noise(NoiseRecipe(dose_range_e_per_px=(0.05, 100)), rng) for _ in range(2000)]
+    assert all(isinstance(model, Poisson) and dose == variance for model, dose, variance in doses)
+    values = np.array([dose for _, dose, _ in doses])
+    assert 0.05 <= values.min() < 0.06
+    assert 85 < values.max() <= 100
+    below = (values < np.sqrt(0.05 * 100)).mean()
+    assert below == pytest.approx(0.5, abs=5 * 0.5 / np.sqrt(2000))  # uniform in the logarithm
+
+    emphasised = NoiseRecipe(dose_range_e_per_px=(0.05, 100), emphasis_share=1.0)
+    assert all(0.36 <= draw_noise(emphasised, rng)[1] <= 0.5626 for _ in range(200))
+
+    model, dose, variance = draw_noise(NoiseRecipe(dose_range_e_per_px=(2, 2), sd_range=(1, 1)), rng)
+    assert (model, dose) == (PoissonGaussian(read_noise_sd=1.0), pytest.approx(2))
+    assert variance == pytest.approx(3)
+    model, dose, variance = draw_noise(NoiseRecipe(sd_range=(0.1, 0.1)), rng)
+    assert (model, dose) == (Gaussian(0.1), 1.0)
+    assert variance == pytest.approx(0.01)
+    correlated = NoiseRecipe(sd_range=(0.1, 0.1), point_spread_range_px=(0.5, 0.5), correlated_share=1.0)
+    assert draw_noise(correlated, rng)[0] == Correlated(Gaussian(0.1), 0.5, 0.0)
+
+
+@pytest.mark.parametrize("wrong", [{"dose_range_e_per_px": (2, 1)}, {"sd_range": (-0.1, 0.2)}])
+def test_a_range_that_runs_backwards_is_refused(wrong: dict[str, tuple[float, float]]) -> None:
+    with pytest.raises(ValueError, match="in order"):
+        NoiseRecipe(**wrong)  # type: ignore[arg-type]
