@@ -64,7 +64,7 @@ def main() -> None:
     seconds, model = (vars(parser.parse_args())[name] for name in ("seconds", "model"))
     viewer = napari.Viewer()
     viewer.window.resize(1400, 900)
-    viewer.open_sample("napari-gaintune", "au-mgo")
+    viewer.open_sample("napari-gaintune", "co-zno")
     spin(lambda: False, 3)
     watch = Stopwatch()
     spin(lambda: False, 5)

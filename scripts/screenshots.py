@@ -39,7 +39,7 @@ def main() -> None:
     arguments.folder.mkdir(parents=True, exist_ok=True)
     viewer = napari.Viewer()
     viewer.window.resize(1400, 900)
-    viewer.open_sample("napari-gaintune", "au-mgo")
+    viewer.open_sample("napari-gaintune", "co-zno")
     _, dock = viewer.window.add_plugin_dock_widget("napari-gaintune", "GainTuning denoiser")
     dock.form.set_value("steps", arguments.steps)
     dock.form.set_value("frames", FRAMES)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 def demo(*, output: Path = Path("demo-output"), as_json: AsJson = False) -> int:
     """Denoise the bundled example and show what each method scores.
 
-    Frames of a simulated HRTEM series of a gold particle, 0.45 electrons per pixel and frame, are denoised by the
+    Frames of a simulated HRTEM series of a cobalt particle, 0.45 electrons per pixel and frame, are denoised by the
     pre-trained network and by the network adapted to them (GainTuning), and scored against the noise-free truth.
     Writes the denoised frames, a picture for comparison and the scores. About two minutes on two processor cores.
 

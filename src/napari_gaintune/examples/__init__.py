@@ -1,11 +1,11 @@
 """A simulated low-dose HRTEM series to try things on, and the noise-free truth behind it.
 
-A gold particle on magnesia, made by ``python -m napari_gaintune.training.example``: 300 kV multislice, imaged near
+A cobalt particle on zinc oxide, made by ``python -m napari_gaintune.training.example``: 300 kV multislice, imaged near
 focus with negative spherical aberration, 0.45 electrons per pixel and frame in the vacuum, 40 frames of 320 x 384 px
 that drift by a few pixels, and nothing but counting statistics as noise. It is a simulation, kinder than a microscope:
 no detector gain, no correlated noise, no beam damage, one particle that holds still. The bundled HRTEM models were
-trained on neither gold nor magnesia, but by the same simulator: a good score here promises little for a real
-micrograph.
+trained on no cobalt, no zinc oxide and no other crystal of their structures, but by the same simulator: a good score
+here promises little for a real micrograph.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ import numpy.typing as npt
 
 __all__ = ["example_path", "example_truth", "shifted"]
 
-SERIES = Path(__file__).parent / "au_mgo_40frames.ome.tif"
-TRUTH = Path(__file__).parent / "au_mgo_truth.npz"
+SERIES = Path(__file__).parent / "co_zno_40frames.ome.tif"
+TRUTH = Path(__file__).parent / "co_zno_truth.npz"
 HEIGHT_PX, WIDTH_PX = 320, 384
 
 

@@ -19,7 +19,7 @@ def example_series() -> list[LayerTuple]:
     counts = np.stack([series.frame(index) for index in range(len(series))]).reshape(series.shape)
     calibration = series.calibration
     shown = {
-        "name": "Au on MgO",
+        "name": "Co on ZnO",
         "scale": calibration.scale,
         "translate": calibration.origin,
         "units": layer_units(calibration.units),
