@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter
 from scipy.optimize import minimize_scalar
 
 from napari_gaintune.errors import ImageError
-from napari_gaintune.evaluation.baselines import SIGMA_TOLERANCE_PX, best_gaussian_blur, blurred, flat_mean
+from napari_gaintune.evaluation.baselines import (
+    SIGMA_TOLERANCE_PX,
+    best_gaussian_blur,
+    best_non_local_means,
+    best_total_variation,
+    blurred,
+    flat_mean,
+)
 
 
 def waves(edge_px: int, period_px: float, amplitude: float) -> np.ndarray:
@@ -91,3 +100,17 @@ def test_what_cannot_be_compared_is_refused() -> None:
         best_gaussian_blur(np.zeros((8, 8)), np.zeros((8, 9)))
     with pytest.raises(ImageError, match="rows and columns"):
         best_gaussian_blur(np.zeros(8), np.zeros(8))
+
+
+@pytest.mark.parametrize("method", [best_total_variation, best_non_local_means])
+@pytest.mark.parametrize("scale", [1.0, 300.0])
+def test_an_edge_preserving_method_beats_the_noise_in_any_unit(
+    method: Callable[..., tuple[np.ndarray, float]], scale: float
+) -> None:
+    rng = np.random.default_rng(4)  # its own: the same noise in both units
+    truth = np.where(np.arange(64) < 32, 1.0, 2.0) * np.ones((64, 1))
+    noisy = truth + 0.3 * rng.normal(size=truth.shape)
+    image, strength = method(scale * noisy, scale * truth)
+    assert image.dtype == np.float32
+    assert np.mean((image / scale - truth) ** 2) < 0.25 * np.mean((noisy - truth) ** 2)
+    assert method(noisy, truth)[1] == strength

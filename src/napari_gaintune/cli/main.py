@@ -13,9 +13,11 @@ from cyclopts import App, CycloptsError, Parameter
 from ..errors import GaintuneError
 from .demo import demo
 from .denoise import denoise
+from .evaluate import evaluate
 from .flags import usage_message
 from .models import models
 from .outcome import BAD_REQUEST, FAILED, INTERRUPTED, complain
+from .training import simulate, train
 
 HELP = """Denoise electron micrographs with a pre-trained network that adapts itself to each noisy image (GainTuning).
 
@@ -38,6 +40,9 @@ app = App(
 app.command(denoise)
 app.command(models)
 app.command(demo)
+app.command(evaluate)
+app.command(simulate)
+app.command(train)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import numpy as np
 from scipy.fft import dctn, idctn
 from scipy.optimize import minimize_scalar
+from skimage.restoration import denoise_nl_means, denoise_tv_chambolle
 
 from ..errors import ImageError
 from ..image import Array, Float32
@@ -85,3 +86,47 @@ def flat_mean(noisy: Array) -> Float32:
     """
     mean = np.mean(noisy, axis=(-2, -1), keepdims=True, dtype=np.float64)
     return np.broadcast_to(mean, noisy.shape).astype(np.float32)
+
+
+def best_total_variation(noisy: Array, truth: Array) -> tuple[Float32, float]:
+    """Total-variation denoising (Chambolle 2004) with the weight nearest to ``truth``, and that weight: an ORACLE.
+
+    (h, w) in one unit; the weight is in units of the noise's standard deviation. The result is float32.
+    """
+    return _best_of(noisy, truth, TV_WEIGHTS, _total_variation)
+
+
+def best_non_local_means(noisy: Array, truth: Array) -> tuple[Float32, float]:
+    """Non-local means (Buades 2005) with the strength nearest to ``truth``, and that strength: an ORACLE.
+
+    (h, w) in one unit; the strength is the cut-off h in units of the noise's standard deviation. The result is float32.
+    """
+    return _best_of(noisy, truth, NLM_STRENGTHS, _non_local_means)
+
+
+TV_WEIGHTS = (0.5, 1.0, 2.0, 4.0, 7.0)
+NLM_STRENGTHS = (0.4, 0.6, 0.8, 1.1)
+NLM_PATCH_PX, NLM_REACH_PX = 9, 15
+
+
+def _best_of(
+    noisy: Array, truth: Array, strengths: tuple[float, ...], method: Callable[[Float64, float], Float64]
+) -> tuple[Float32, float]:
+    check_same_shape(noisy=noisy, truth=truth)
+    scale = max(float(np.std(noisy)), 1e-12)
+    scaled = noisy.astype(np.float64) / scale
+    results = {strength: scale * method(scaled, strength) for strength in strengths}
+    best = min(results, key=lambda strength: float(np.mean((results[strength] - truth) ** 2)))
+    return results[best].astype(np.float32), best
+
+
+def _total_variation(noisy: Float64, weight: float) -> Float64:
+    result: Float64 = denoise_tv_chambolle(noisy, weight=weight)  # type: ignore[no-untyped-call]
+    return result
+
+
+def _non_local_means(noisy: Float64, strength: float) -> Float64:
+    result: Float64 = denoise_nl_means(
+        noisy, patch_size=NLM_PATCH_PX, patch_distance=NLM_REACH_PX, h=strength, sigma=0.9, fast_mode=True
+    )
+    return result

@@ -1,0 +1,125 @@
+"""``napari-gaintune evaluate``."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import Parameter
+from tqdm import tqdm
+
+from .flags import AsJson
+from .interrupts import Interrupts
+from .outcome import DONE, INTERRUPTED, complain
+
+if TYPE_CHECKING:
+    from ..pipeline.evaluate import Score
+
+FIGURES = {  # column of a table: the Score's field, its digits
+    "PSNR, peak 1 e⁻/px (dB)": ("psnr_db", 2),
+    "PSNR, peak the truth's range (dB)": ("psnr_own_range_db", 2),
+    "SSIM": ("ssim", 3),
+}
+COLUMNS = {"column precision": ("column_precision", 2), "column recall": ("column_recall", 2)}
+
+
+def evaluate(
+    *models: str,
+    images: Path,
+    dose: Annotated[tuple[float, ...], Parameter(consume_multiple=True)] = (0.1, 0.45, 2.0, 10.0),
+    steps: int = 100,
+    objective: str = "auto",
+    limit: int = 0,
+    device: str = "auto",
+    as_json: AsJson = False,
+) -> int:
+    """Score models on simulated images that they were not trained on, before and after GainTuning.
+
+    Make the images with: napari-gaintune simulate hrtem-validation -o DIR. Each table has a row per method and a column per
+    dose; mean ± standard deviation over the images. The strengths of the blur, of non-local means and of total variation
+    are chosen by the truth, for each image, which no model gets.
+
+    Parameters
+    ----------
+    models
+        Names, or paths of .safetensors files; none: only the simple methods.
+    images
+        The folder of one set, such as DIR/hrtem-validation.
+    dose
+        Electrons per pixel: of the vacuum in TEM, on average in STEM.
+    steps
+        Of GainTuning on each frame; 0: pre-trained only.
+    objective
+        See napari-gaintune denoise.
+    limit
+        Only the first so many images; 0: all.
+    device
+        auto, cpu, cuda or cuda:1.
+    as_json
+        Print every single score as a JSON list, and no table.
+    """
+    from ..pipeline.evaluate import SIMPLE
+    from ..pipeline.evaluate import evaluate as run
+
+    per_trial = len(SIMPLE) + len(models) * (2 if steps else 1)
+    count = min(limit or 10**9, len(list(images.glob("[0-9]*.json"))))
+    planned = count * len(dose) * per_trial
+    scores: list[Score] = []
+    with Interrupts() as asked, tqdm(total=planned, unit="score") as bar:
+        for score in run(images, models, dose, steps, limit, objective=objective, device=device):
+            scores.append(score)
+            bar.update()
+            bar.set_postfix_str(f"image {score.image}, {score.dose_e_per_px:g} e⁻/px")
+            if asked():
+                break
+    if as_json:
+        print(json.dumps([asdict(score) for score in scores]))
+    else:
+        print_tables(scores)
+    return complain("stopped; these are the scores so far", INTERRUPTED) if len(scores) < planned else DONE
+
+
+def print_tables(scores: Sequence[Score]) -> None:
+    """Image quality, atom columns, and the worst material, as Markdown."""
+    for title, (name, digits) in (FIGURES | COLUMNS).items():
+        print(f"\n{title}\n\n{table(scores, name, digits)}")
+    print(f"\nPSNR gain over the best Gaussian blur by material (dB), worst first\n\n{materials(scores)}")
+
+
+def table(scores: Sequence[Score], name: str, digits: int) -> str:
+    """A row per method, a column per dose."""
+    from ..pipeline.evaluate import spread
+
+    doses = sorted({score.dose_e_per_px for score in scores})
+    lines = ["| | " + " | ".join(f"{dose:g} e⁻/px" for dose in doses) + " |", "| --- |" + " --- |" * len(doses)]
+    for method in dict.fromkeys(score.method for score in scores):
+        cells = []
+        for dose in doses:
+            chosen = [s for s in scores if s.method == method and s.dose_e_per_px == dose]
+            mean, deviation = spread([getattr(score, name) for score in chosen])
+            cells.append(f"{mean:.{digits}f} ± {deviation:.{digits}f}")
+        lines.append(f"| {method} | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def materials(scores: Sequence[Score], baseline: str = "Gaussian blur, best") -> str:
+    """A row per method that is a model's, a column per dose: each material's mean gain over the baseline."""
+    doses = sorted({score.dose_e_per_px for score in scores})
+    blur = {(s.image, s.dose_e_per_px): s.psnr_db for s in scores if s.method == baseline}
+    methods = [method for method in dict.fromkeys(score.method for score in scores) if "GainTuned" in method]
+    methods = [name for method in methods for name in (method.removesuffix(", GainTuned"), method)]
+    lines = ["| | " + " | ".join(f"{dose:g} e⁻/px" for dose in doses) + " |", "| --- |" + " --- |" * len(doses)]
+    for method in methods:
+        cells = []
+        for dose in doses:
+            gains: dict[str, list[float]] = {}
+            for s in scores:
+                if s.method == method and s.dose_e_per_px == dose:
+                    gains.setdefault(s.material, []).append(s.psnr_db - blur[s.image, dose])
+            means = sorted((sum(values) / len(values), material) for material, values in gains.items())
+            cells.append(", ".join(f"{material} {mean:+.2f}" for mean, material in means))
+        lines.append(f"| {method} | " + " | ".join(cells) + " |")
+    return "\n".join(lines)

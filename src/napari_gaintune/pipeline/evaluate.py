@@ -1,0 +1,143 @@
+"""Models judged on simulated images that none of them was trained on, beside what needs no model."""
+
+from __future__ import annotations
+
+import json
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from ..errors import ImageError, SettingError
+from ..evaluation.baselines import best_gaussian_blur, best_non_local_means, best_total_variation, flat_mean
+from ..evaluation.columns import COLUMN_RADIUS_NM, FINEST_COLUMN_PX, column_score
+from ..evaluation.metrics import psnr, ssim
+from ..image import Array, Float32
+from ..models.catalogue import load_denoiser
+from ..noise.models import Poisson
+from ..training.dataset import open_set
+from .api import denoise
+
+DOSES_E_PER_PX = (0.1, 0.45, 2.0, 10.0)
+SIMPLE: dict[str, Callable[[Array, Array], Float32]] = {
+    "noisy": lambda noisy, truth: noisy.astype(np.float32),
+    "flat mean": lambda noisy, truth: flat_mean(noisy),
+    "Gaussian blur, best": lambda noisy, truth: best_gaussian_blur(noisy, truth)[0],
+    "non-local means, best": lambda noisy, truth: best_non_local_means(noisy, truth)[0],
+    "total variation, best": lambda noisy, truth: best_total_variation(noisy, truth)[0],
+}
+
+
+@dataclass(frozen=True)
+class Score:
+    """One image at one dose by one method. PSNR in dB: peak 1 e⁻/px, and the truth's own range; columns None: too fine."""
+
+    image: str
+    material: str
+    dose_e_per_px: float
+    method: str
+    psnr_db: float
+    psnr_own_range_db: float
+    ssim: float
+    column_precision: float | None
+    column_recall: float | None
+
+
+@dataclass(frozen=True)
+class Trial:
+    """An image to be scored: the truth in expected electrons, and one fixed draw of its counts."""
+
+    name: str
+    material: str
+    pixel_size_nm: float | None
+    dose_e_per_px: float
+    truth: Float32
+    noisy: Float32
+
+
+def evaluate(
+    folder: Path,
+    models: Sequence[str],
+    doses_e_per_px: Sequence[float] = DOSES_E_PER_PX,
+    steps: int = 100,
+    images: int = 0,
+    simple: bool = True,
+    **settings: Any,
+) -> Iterator[Score]:
+    """Scores of every image in ``folder`` (a simulated set) at every dose, by the simple methods and by every model.
+
+    A model is scored as pre-trained, and, with ``steps`` above 0, after GainTuning on that one frame. ``images`` > 0: so
+    many of the set's. ``settings`` are those of ``denoise``. The strength of each simple method is chosen by the truth,
+    for each image: an oracle, which no model gets. Raises SettingError before any work if there is nothing to do.
+    """
+    for model in models:
+        load_denoiser(model)
+    if not doses_e_per_px or min(doses_e_per_px) <= 0:
+        raise SettingError(f"doses {list(doses_e_per_px)}: give one or more, above 0 electrons per pixel")
+    for trial in trials(folder, doses_e_per_px, images):
+        if simple:
+            for name, method in SIMPLE.items():
+                yield score(trial, name, method(trial.noisy, trial.truth))
+        for model in models:
+            yield score(trial, model, _denoised(trial, model, 0, settings))
+            if steps:
+                yield score(trial, f"{model}, GainTuned", _denoised(trial, model, steps, settings))
+
+
+def trials(folder: Path, doses_e_per_px: Sequence[float], images: int = 0) -> Iterator[Trial]:
+    """The first image of each object at each dose; the noise is decided by the object's place and the dose."""
+    records = sorted(folder.glob("[0-9]*.json"))
+    for place, (entry, record) in enumerate(zip(open_set(folder, 0).training, records, strict=True)):
+        if images and place >= images:
+            return
+        facts = json.loads(record.read_text(encoding="utf-8"))
+        clean = torch.from_numpy(np.asarray(entry.images[0], dtype=np.float32))
+        for dose in doses_e_per_px:
+            generator = torch.Generator().manual_seed(1000 * place + round(100 * dose))
+            noisy = Poisson().sample(dose * clean, generator).numpy()
+            yield Trial(record.stem, material_of(facts), entry.pixel_size_nm, dose, (dose * clean).numpy(), noisy)
+
+
+def material_of(facts: dict[str, Any]) -> str:
+    """What an image is counted under: its first particle's metal, else its crystal, sheet, film or first object."""
+    specimen = facts.get("specimen", facts)
+    if specimen.get("particles"):
+        return str(specimen["particles"][0]["metal"])
+    for name in ("crystal", "sheet", "film", "objects"):
+        if name in specimen:
+            return str(specimen[name][0] if name == "objects" else specimen[name])
+    return "all"
+
+
+def score(trial: Trial, method: str, image: Float32) -> Score:
+    """All figures of one image."""
+    own_range = float(np.ptp(trial.truth))
+    precision = recall = None
+    if trial.pixel_size_nm and trial.pixel_size_nm * FINEST_COLUMN_PX <= COLUMN_RADIUS_NM:
+        columns = column_score(image, trial.truth, trial.pixel_size_nm)
+        precision, recall = columns.precision, columns.recall
+    return Score(
+        trial.name, trial.material, trial.dose_e_per_px, method,
+        psnr(image, trial.truth), psnr(image, trial.truth, own_range), ssim(image, trial.truth, own_range),
+        precision, recall,
+    )  # fmt: skip
+
+
+def _denoised(trial: Trial, model: str, steps: int, settings: dict[str, Any]) -> Float32:
+    """Counted electrons, one count each: the program is not asked to find the detector gain."""
+    try:
+        return denoise(trial.noisy, model=model, steps=steps, **({"detector_gain": 1.0} | settings)).image
+    except ImageError:  # not a single electron: every estimate is 0
+        return np.zeros_like(trial.noisy)
+
+
+def spread(values: Sequence[float | None]) -> tuple[float, float]:
+    """Mean and standard deviation over images; NaN where there are none."""
+    there = [value for value in values if value is not None]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)
+        return float(np.mean(there)) if there else float("nan"), float(np.std(there)) if there else float("nan")

@@ -1,0 +1,82 @@
+"""Models are judged on fixed noise, in electrons, and counted under the right material."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from napari_gaintune.errors import ModelError, SettingError
+from napari_gaintune.pipeline.evaluate import SIMPLE, evaluate, material_of, spread, trials
+
+SIDE, OBJECTS = 64, 3
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Three images of columns, in the format that ``simulate`` writes."""
+    recipe = {"name": "columns", "scene": {"kind": "tem"}, "images": OBJECTS, "images_per_object": 1, "size_px": SIDE}
+    (tmp_path / "recipe.json").write_text(json.dumps(recipe))
+    y, x = np.indices((SIDE, SIDE))
+    for index in range(OBJECTS):
+        image = 1 + 0.4 * np.cos(2 * np.pi * x / (14 + index)) * np.cos(2 * np.pi * y / 15)
+        np.save(tmp_path / f"{index:05d}.npy", image[None].astype(np.float16))
+        metal = {"particles": [{"metal": ("Fe", "Co", "W")[index]}]}
+        (tmp_path / f"{index:05d}.json").write_text(json.dumps({"pixel_size_nm": 0.01, "specimen": metal}))
+    return tmp_path
+
+
+def test_the_noise_of_a_trial_is_fixed_and_poisson(folder: Path) -> None:
+    one, two = (list(trials(folder, (0.5, 2.0))) for _ in range(2))
+    assert len(one) == OBJECTS * 2
+    for first, second in zip(one, two, strict=True):
+        assert np.array_equal(first.noisy, second.noisy)
+        assert np.array_equal(first.noisy, first.noisy.round())
+        residual = first.noisy - first.truth
+        assert abs(residual.mean()) < 5 * np.sqrt(first.dose_e_per_px) / SIDE
+    assert not np.array_equal(one[0].noisy, one[2].noisy)
+    assert {trial.material for trial in one} == {"Fe", "Co", "W"}
+
+
+def test_every_method_is_scored_at_every_dose(folder: Path, dncnn: str) -> None:
+    scores = list(evaluate(folder, [dncnn], (0.5, 2.0), steps=1, images=2, crop_size_px=32))
+    methods = {*SIMPLE, dncnn, f"{dncnn}, GainTuned"}
+    assert len(scores) == 2 * 2 * len(methods)
+    assert {score.method for score in scores} == methods
+    noisy = [score for score in scores if score.method == "noisy" and score.dose_e_per_px == 0.5]
+    blur = [score for score in scores if score.method.startswith("Gaussian") and score.dose_e_per_px == 0.5]
+    # the mean squared error of counts is the dose
+    assert noisy[0].psnr_db == pytest.approx(-10 * np.log10(0.5), abs=0.5)
+    assert blur[0].psnr_db > noisy[0].psnr_db + 10
+    # the truth ranges over 1.6 to 0.4 of the dose: 0.8 electrons at 0.5
+    assert noisy[0].psnr_own_range_db - noisy[0].psnr_db == pytest.approx(20 * np.log10(0.4), abs=0.1)
+    assert all(score.column_recall is not None for score in scores)
+
+
+def test_impossible_requests_are_refused_before_any_work(folder: Path) -> None:
+    with pytest.raises(SettingError, match="above 0"):
+        next(evaluate(folder, [], (0.0,)))
+    with pytest.raises(ModelError, match="unknown"):
+        next(evaluate(folder, ["no-such-model"], (0.5,)))
+    with pytest.raises(SettingError, match="no simulated images"):
+        next(evaluate(folder / "nothing", [], (0.5,)))
+
+
+@pytest.mark.parametrize(
+    ("facts", "material"),
+    [
+        ({"specimen": {"particles": [{"metal": "Ru"}], "support": "ZnO"}}, "Ru"),
+        ({"specimen": {"crystal": "GaN"}}, "GaN"),
+        ({"objects": ["film", "wedge"]}, "film"),
+        ({}, "all"),
+    ],
+)
+def test_an_image_is_counted_under_its_material(facts: dict, material: str) -> None:
+    assert material_of(facts) == material
+
+
+def test_spread_leaves_out_what_was_not_measured() -> None:
+    assert spread([1.0, None, 3.0]) == (2.0, 1.0)
+    assert all(np.isnan(value) for value in spread([None]))
