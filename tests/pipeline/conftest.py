@@ -10,9 +10,7 @@ from napari_gaintune.models.catalogue import save_model
 
 from ..models.test_networks import SMALL, make
 
-KINDS = [
-    kind for kind in SMALL if kind != "blind-spot, 3 poolings"
-]  # it needs frames of 151 px: slow, and no other path
+KINDS = [kind for kind in SMALL if kind != "blind-spot, 3 poolings"]  # slow, and no other path
 
 
 @pytest.fixture(params=KINDS)
@@ -35,7 +33,7 @@ def small_model(folder: Path, kind: str) -> str:
     architecture, options = SMALL[kind]
     fields = {
         "name": "small", "architecture": architecture, "options": options, "modality": "test", "trained_on": "nothing",
-        "objective": "none", "recipe": "none", "licence": "BSD-3-Clause", "dose_range_e_per_px": (0.2, 2.0),
+        "objective": "none", "recipe": "none", "licence": "BSD-3-Clause", "dose_range_e_per_px": (0.2, 2.0), "crop_px": 32,
     }  # fmt: skip
     save_model(make(kind), fields, folder / "models")
     return str(folder / "models" / "small.safetensors")

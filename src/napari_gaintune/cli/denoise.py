@@ -131,7 +131,14 @@ def tell(followed: Followed, output: Path, rest: str, seconds: float, as_json: b
         count = f"{len(frames)} frame" + ("s" if len(frames) > 1 else "")
         kept_as_is = f", {unchanged} of them by the pre-trained network as it is" if unchanged else ""
         print(f"{output}: {count}{spoken_dose(frames)}{kept_as_is}, {spoken_time(seconds)}")
+        print(spoken_model(done.provenance["model"]))
     return DONE
+
+
+def spoken_model(model: dict[str, Any]) -> str:
+    """Which model it was, why, and whether it saw the frames binned."""
+    binning = f"; frames binned {model['binning']} x {model['binning']} for it" if model["binning"] > 1 else ""
+    return f"model {model['name']}, {model['reason']}{binning}"
 
 
 def spoken_dose(frames: list[dict[str, Any]]) -> str:

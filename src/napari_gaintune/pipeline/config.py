@@ -13,8 +13,19 @@ class DenoiseConfig(AdaptationConfig):
     """A whole job. Flat, so that a field is a CLI flag, a form row and a keyword argument by the same name."""
 
     model: str = Field(
-        "blindspot-hrtem", title="Model", description="A pre-trained model by name, or the path of a .safetensors file."
-    )
+        "auto", title="Model",
+        description="auto: chosen by modality, pixel size and dose; or a name, or the path of a .safetensors file.",
+    )  # fmt: skip
+    modality: Literal["auto", "HRTEM", "STEM", "TEM"] = Field(
+        "auto", title="Modality",
+        description="What the frames are, for model auto. auto: HRTEM below 0.06 nm per pixel, else TEM; say STEM yourself.",
+        json_schema_extra={"advanced": True},
+    )  # fmt: skip
+    scale: Literal["auto", "none"] = Field(
+        "auto", title="Scale",
+        description="auto: pixels finer than the model knows are binned for it, and the result is interpolated back.",
+        json_schema_extra={"advanced": True},
+    )  # fmt: skip
     frames: str = Field(
         "all", title="Frames", coerce_numbers_to_str=True,
         description="all, one number (7; -1 is the last), or a range without its end (0:40 is 0 to 39; 10:, ::2).",

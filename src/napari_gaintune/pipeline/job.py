@@ -20,11 +20,13 @@ from ..models.device import choose_device, choose_precision, memory_errors_named
 from ..models.prediction import predict
 from ..noise.intensity import IntensityScale, electron_scale, unit_scale
 from ..noise.level import noise_sd
+from .binning import binned, binning_for, unbinned
 from .clock import Clock
 from .config import DenoiseConfig
 from .frames import select_frames
+from .model_choice import choose_model
 from .provenance import FrameRecord, provenance
-from .range_check import dose_notes, hot_pixel_notes, objective_notes, pixel_size_notes
+from .range_check import binning_notes, dose_notes, hot_pixel_notes, objective_notes, pixel_size_notes
 from .reports import DoneReport, FrameReport, Report, StepReport
 
 Stop = Callable[[], bool]
@@ -62,12 +64,15 @@ class DenoiseJob:
         self.frames = select_frames(config.frames, len(series))
         self.device = choose_device(config.device)
         self.precision = choose_precision(config.precision, self.device)
-        self.denoiser = load_denoiser(config.model)
-        smallest = self.denoiser.smallest_frame_px
+        self.choice = choose_model(series, config, self.frames[0])
+        self.denoiser = load_denoiser(self.choice.name)
+        pixel_size_nm = series.calibration.pixel_size_nm
+        self.binning = binning_for(pixel_size_nm, self.denoiser.card) if config.scale == "auto" else 1
+        smallest = self.denoiser.smallest_frame_px * self.binning
         if min(series.shape[-2:]) < smallest:
             raise ImageError(
-                f"{series.name}: {series.shape[-2]} x {series.shape[-1]} px is smaller than the {smallest} px receptive "
-                f"field of {self.denoiser.card.name}; use larger frames or a model with a smaller receptive field"
+                f"{series.name}: {series.shape[-2]} x {series.shape[-1]} px is smaller than the {smallest} px that "
+                f"{self.denoiser.card.name} has to see; use larger frames or a model with a smaller receptive field"
             )
         self.records: list[FrameRecord] = []
 
@@ -131,14 +136,15 @@ class DenoiseJob:
         """A frame ready for the network, or, where a frame is constant, its report: it is its own best estimate."""
         name = f"{self.series.name}, frame {index}" if len(self.series) > 1 else self.series.name
         stored = self.series.frame(index)
-        counts = check_frame(stored, name, self.config.nonfinite, self.denoiser.smallest_frame_px)
+        counts = check_frame(stored, name, self.config.nonfinite, self.denoiser.smallest_frame_px * self.binning)
         filled = count_nonfinite(stored)
         notes = [f"{filled} NaN or infinite pixels were filled from their neighbours"] if filled else []
         if counts.min() == counts.max():
             notes.append(f"every pixel is {counts.flat[0]:g}; there is nothing to denoise")
             return FrameReport(index, position, len(self.frames), counts, 0, 0, False, "; ".join(notes), None)
-        scale = self._scale(counts, stored.dtype)
-        noisy = torch.from_numpy(scale.to_model(counts))
+        seen = binned(counts, self.binning)
+        scale = self._scale(seen, stored.dtype)
+        noisy = torch.from_numpy(scale.to_model(seen))
         card, dose = self.denoiser.card, float(noisy.mean())
         notes += dose_notes(dose, scale, self.config.detector_offset, card)
         notes += objective_notes(self.config.objective, self.denoiser.network.is_blind, dose, card)
@@ -148,14 +154,14 @@ class DenoiseJob:
     def _scale(self, counts: Float32, dtype: np.dtype[np.generic]) -> IntensityScale:
         card, config = self.denoiser.card, self.config
         if config.detector_gain > 0:
-            return IntensityScale(config.detector_offset, config.detector_gain)
+            return IntensityScale(config.detector_offset, config.detector_gain / self.binning**2)
         if card.intensity_unit == "electrons":
             return electron_scale(counts, card.dose_range_e_per_px, config.detector_offset)
         return unit_scale(counts, dtype)
 
     def _objective(self, loaded: list[_Loaded]) -> Objective:
         config, scale = self.config, loaded[0].scale
-        level = config.noise_sd / scale.per_unit or noise_sd(loaded[0].noisy.numpy())
+        level = config.noise_sd / self.binning / scale.per_unit or noise_sd(loaded[0].noisy.numpy())
         situation = Situation(
             is_blind=self.denoiser.network.is_blind,
             intensity_unit=self.denoiser.card.intensity_unit,
@@ -185,7 +191,7 @@ class DenoiseJob:
             preview = None
             if clock.preview_due():
                 with clock.making_preview():
-                    preview = first.scale.to_input(predict(handle.network, first.noisy).numpy())
+                    preview = self._predicted(handle, first)
             clock.step_done(first.position, step.step)
             yield StepReport(
                 first.index, first.position, len(self.frames), step.step, self.config.steps, step.loss, step.change,
@@ -194,18 +200,30 @@ class DenoiseJob:
         return adapted
 
     def _finish(self, handle: Handle, loaded: _Loaded, adapted: _Adapted) -> FrameReport:
-        image = loaded.scale.to_input(predict(handle.network, loaded.noisy).numpy())
+        image = self._predicted(handle, loaded)
         last, notes = adapted.last, list(loaded.notes)
-        dose = float(loaded.noisy.mean()) if self.denoiser.card.intensity_unit == "electrons" else None
+        per_pixel = float(loaded.noisy.mean()) / self.binning**2
+        dose = per_pixel if self.denoiser.card.intensity_unit == "electrons" else None
         is_first = all(record.scale is None for record in self.records)  # of those that are not constant
         if is_first:
-            notes = pixel_size_notes(self.series.calibration.pixel_size_nm, self.denoiser.card) + notes
+            notes = self._size_notes() + notes
         if last.step > 0 and last.best_step == 0 and (is_first or self.config.series == "episodic"):
             notes.append("no step clearly beat the pre-trained network on held-out pixels, so its result is kept")
         return FrameReport(
             loaded.index, loaded.position, len(self.frames), image, last.step, last.best_step, last.best_step > 0,
             "; ".join(notes), loaded.scale, adapted.objective, dose,
         )  # fmt: skip
+
+    def _predicted(self, handle: Handle, loaded: _Loaded) -> Float32:
+        """The denoised frame in the input's unit, on the input's grid."""
+        image = loaded.scale.to_input(predict(handle.network, loaded.noisy).numpy())
+        return unbinned(image, self.binning, (self.series.shape[-2], self.series.shape[-1]))
+
+    def _size_notes(self) -> list[str]:
+        pixel_size_nm = self.series.calibration.pixel_size_nm
+        if self.binning > 1:
+            return binning_notes(pixel_size_nm, self.binning)
+        return pixel_size_notes(pixel_size_nm, self.denoiser.card)
 
 
 def random_stream(seed: int, frame: int) -> torch.Generator:

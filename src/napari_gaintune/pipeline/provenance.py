@@ -50,7 +50,13 @@ def provenance(job: DenoiseJob, records: Sequence[FrameRecord]) -> dict[str, Any
     return {
         "program": "napari-gaintune",
         "settings": job.config.model_dump(mode="json"),
-        "model": {"name": card.name, "architecture": card.architecture, "sha256": card.sha256},
+        "model": {
+            "name": card.name,
+            "architecture": card.architecture,
+            "sha256": card.sha256,
+            "reason": job.choice.reason or "named by the user",
+            "binning": job.binning,
+        },
         "input": {
             "name": series.name,
             "shape": list(series.shape),

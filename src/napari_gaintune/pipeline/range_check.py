@@ -29,6 +29,17 @@ def pixel_size_notes(pixel_size_nm: tuple[float, float] | None, card: ModelCard)
     ]
 
 
+def binning_notes(pixel_size_nm: tuple[float, float] | None, binning: int) -> list[str]:
+    """A note if the frames are binned for the model."""
+    if binning == 1 or pixel_size_nm is None:
+        return []
+    y, x = pixel_size_nm
+    return [
+        f"pixels of {y:.3g} x {x:.3g} nm are finer than the model knows: binned {binning} x {binning} for it, and the "
+        "result interpolated back (scale none leaves them)"
+    ]
+
+
 def dose_notes(dose_e_per_px: float, scale: IntensityScale, known_offset: float, card: ModelCard) -> list[str]:
     """A note if the frame's mean, as ``scale`` has it, is not a dose the model knows, or had to be made one.
 

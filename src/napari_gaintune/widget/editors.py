@@ -67,6 +67,7 @@ class ModelChoice(QWidget):
         self.names.setEditable(True)
         self.names.setInsertPolicy(QComboBox.InsertPolicy.NoInsert)
         self.names.addItem(default)
+        self._default = default
         self.browse = QToolButton()
         self.browse.setText("…")
         self.browse.setToolTip(tool_tip("Open a model file, NAME.safetensors with its card NAME.json beside it"))
@@ -90,6 +91,7 @@ class ModelChoice(QWidget):
         chosen = self.value()
         self._summaries = {card.name: card.summary() for card in cards}
         self.names.clear()
+        self.names.addItem(self._default)
         for card in cards:
             self.names.addItem(card.name)
             self.names.setItemData(self.names.count() - 1, tool_tip(card.summary()), Qt.ItemDataRole.ToolTipRole)
