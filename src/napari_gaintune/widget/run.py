@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from dataclasses import dataclass, field
+from typing import Any
 
 import napari.viewer
 from napari.layers import Layer
@@ -56,8 +57,8 @@ class Run:
 
     def abandon(self) -> None:
         """The dock goes away: what is finished stays, and nobody takes a part for the whole."""
+        self.collect()  # first: the frame at work, which the cancelled thread still hands in, is not finished
         self._worker.cancel()
-        self.collect()
         if self.results is not None and not self._summary:
             self.results.finish({"failed": "the dock was closed during the run"})
 
@@ -102,6 +103,7 @@ class Run:
             case DoneReport(), ResultLayers() as results:
                 results.finish(message.provenance)
                 self._summary = summary(results.frames_done, results.frames_planned, message.stopped, self._notes)
+                self._summary += model_line(message.provenance["model"])
             case Failed(message=text), _:
                 self._fail(text)
 
@@ -128,6 +130,11 @@ class Run:
         if self._followed is None or shown_frame(self.viewer, self.source) == self._followed:
             show_frame(self.viewer, self.source, frame)
             self._followed = frame
+
+
+def model_line(model: dict[str, Any]) -> str:
+    """Which model was chosen for the user, and why; nothing where the user named it."""
+    return "" if model["reason"].startswith("named") else f"\n{model['name']}, {model['reason']}."
 
 
 def summary(done: int, planned: int, stopped: bool, notes: list[str]) -> str:
