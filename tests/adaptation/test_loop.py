@@ -57,13 +57,14 @@ def test_same_seed_same_bits(kind: str, name: str) -> None:
     assert torch.equal(first[2], second[2])
     assert all(torch.equal(a, b) for a, b in zip(first[0], second[0], strict=True))
     assert first[1] == second[1]
-    assert not torch.equal(first[2], other[2])
+    assert first[1] != other[1]
 
 
 @pytest.mark.parametrize("kind", SMALL)
 def test_a_random_network_improves_towards_the_truth(kind: str) -> None:
     """SURE on a badly set network: the objective falls on held-out pixels, and the true error with it."""
     network, noisy, truth = make(kind), noisy_frame(), scene(60)
+    [parameter for parameter in network.parameters() if parameter.ndim == 4][-1].mul_(3)
     before = (predict(network, noisy) - truth).square().mean()
     _, steps, after = run(network, "sure", noisy, steps=150)
     assert steps[-1].best_step > 0

@@ -215,7 +215,7 @@ def test_dask_series_is_read_frame_by_frame(bench: Bench, counts: np.ndarray) ->
 
 
 def test_example_opens_as_a_calibrated_sample(viewer: napari.Viewer) -> None:
-    (layer,) = viewer.open_sample("napari-gaintune", "au-mgo")
+    (layer,) = viewer.open_sample("napari-gaintune", "co-zno")
     assert layer.data.shape == (40, 320, 384)
     assert [str(unit) for unit in layer.units] == ["second", "nanometer", "nanometer"]
     assert 0.001 < layer.scale[-1] < 0.1
