@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from ..errors import ImageError, SettingError
+from ..errors import SettingError
 from ..evaluation.baselines import best_gaussian_blur, best_non_local_means, best_total_variation, flat_mean
 from ..evaluation.columns import COLUMN_RADIUS_NM, FINEST_COLUMN_PX, column_score
 from ..evaluation.metrics import psnr, ssim
@@ -129,10 +129,7 @@ def score(trial: Trial, method: str, image: Float32) -> Score:
 
 def _denoised(trial: Trial, model: str, steps: int, settings: dict[str, Any]) -> Float32:
     """Counted electrons, one count each: the program is not asked to find the detector gain."""
-    try:
-        return denoise(trial.noisy, model=model, steps=steps, **({"detector_gain": 1.0} | settings)).image
-    except ImageError:  # not a single electron: every estimate is 0
-        return np.zeros_like(trial.noisy)
+    return denoise(trial.noisy, model=model, steps=steps, **({"detector_gain": 1.0} | settings)).image
 
 
 def spread(values: Sequence[float | None]) -> tuple[float, float]:
