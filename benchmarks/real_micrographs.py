@@ -27,7 +27,7 @@ from napari_gaintune.io import open_series
 from napari_gaintune.pipeline.figure import Panel, side_by_side
 
 OBJECTIVES = ("blind-spot", "resampling", "sure")
-TAKEN_BY_AUTO = {"blindspot-hrtem": "blind-spot", "dncnn-hrtem": "resampling"}
+TAKEN_BY_AUTO = {"unet-hrtem": "resampling", "blindspot-hrtem": "blind-spot", "dncnn-hrtem": "resampling"}
 
 
 def main() -> None:
@@ -64,7 +64,7 @@ def low_dose(em: Path, options: argparse.Namespace) -> None:
                 panels.append(Panel(f"{model}, GainTuned", f"{objective}, {score}", result, grey))
     panels.append(panel("exposure 2", "the judge", second))
     footer = (
-        "Real low-dose TEM, denoised images in one grey range. Difference to the best blur, counts²; below 0 is better."
+        "Real low-dose TEM, denoised images in one grey range. To the best blur, counts squared; below 0 is better."
     )
     save(panels, footer, None, options)
 
@@ -144,7 +144,7 @@ def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--output", type=Path, default=Path("real-output"))
-    parser.add_argument("--model", nargs="+", default=["blindspot-hrtem", "dncnn-hrtem"])
+    parser.add_argument("--model", nargs="+", default=["unet-hrtem", "blindspot-hrtem", "dncnn-hrtem"])
     parser.add_argument("--steps", type=int, default=100)
     parser.add_argument("--dock", action="store_true", help="from the dock instead; needs a screen")
     return parser.parse_args()

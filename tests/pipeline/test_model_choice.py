@@ -68,6 +68,14 @@ def test_the_best_of_those_that_know_the_frames(
     assert choice.reason.startswith("chosen for")
 
 
+def test_without_a_model_of_the_modality_the_nearest_is_taken_and_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(model_choice, "list_models", lambda: CARDS[:3])
+    choice = choose_model(series(0.5, 3.0), DenoiseConfig(detector_gain=1.0), 0)
+    assert choice.name in {card.name for card in CARDS[:3]}
+    assert "TEM at low magnification" in choice.reason
+    assert "no model knows such frames" in choice.reason
+
+
 @pytest.mark.usefixtures("catalogue")
 def test_the_dose_is_estimated_where_no_detector_gain_is_given() -> None:
     """300 counts an electron: the dose is told by the noise, not by the counts."""

@@ -31,17 +31,20 @@ def choose_model(series: FrameSeries, config: DenoiseConfig, first_frame: int) -
     """The model that ``config`` names, or, for "auto", the best of those that know such frames.
 
     Best is the one whose card promises the largest gain over a blur at the nearest dose. Where none knows the pixel size
-    and the dose, it is the best of the modality, and the reason says so. Reads one frame, and only for "auto".
+    and the dose, it is the best of the modality, or of all where there is none of it, and the reason says so. Reads one
+    frame, and only for "auto".
     """
     if config.model != "auto":
         return Choice(config.model, "")
     pixel_size_nm = series.calibration.pixel_size_nm
     modality, why = _modality(config, pixel_size_nm)
-    cards = [card for card in list_models() if card.modality == modality]
-    if not cards:
-        raise ModelError(f"no model for {modality} is installed; name one with --model, or install the package again")
+    counting = [card for card in list_models() if card.intensity_unit == "electrons"]
+    if not counting:
+        raise ModelError("no model for electron micrographs is installed; name one with --model, or install again")
+    own = [card for card in counting if card.modality == modality]
+    cards = own or counting
     dose = _dose(series, config, first_frame)
-    knowing = [card for card in cards if _knows_size(card, pixel_size_nm, config) and _knows_dose(card, dose)]
+    knowing = [card for card in own if _knows_size(card, pixel_size_nm, config) and _knows_dose(card, dose)]
     # frames as they are rather than binned; without a pixel size, the model that knows most of them
     best = max(
         knowing or cards,
