@@ -114,7 +114,7 @@ def test_evaluate_prints_a_row_per_method_and_a_column_per_dose(
     quality = done.stdout.split("\n\n")[1]
     assert quality.splitlines()[0] == "| | 0.5 e⁻/px | 2 e⁻/px |"
     rows = {line.split("|")[1].strip() for line in quality.splitlines()[2:]}
-    assert {"noisy", "flat mean", "Gaussian blur, best", f"{tiny_model}, GainTuned"} < rows
+    assert {"noisy", "flat mean", "Gaussian blur, best", f"{tiny_model}, GainTuned: auto"} < rows
     assert "by material" in done.stdout
 
     scores = json.loads(program("evaluate", *options, "--json").stdout)

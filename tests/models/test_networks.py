@@ -15,6 +15,10 @@ SMALL: dict[str, tuple[str, dict[str, int | bool]]] = {
     "blind-spot, 3 poolings": ("blindspot-unet", {"width": 4, "levels": 3}),
     "UNet": ("unet", {"width": 4, "levels": 2, "widest": 8}),
     "UNet, folded": ("unet", {"width": 6, "levels": 2, "fold": 2}),
+    "UNet behind Bragg filters": ("unet", {"width": 6, "levels": 2, "widest": 8, "fold": 2, "bragg_px": 16}),
+    "dncnn, folded": ("dncnn", {"depth": 5, "width": 6, "bias": False, "fold": 2}),
+    "dncnn behind Bragg filters": ("dncnn", {"depth": 5, "width": 6, "bias": False, "fold": 2, "bragg_px": 16}),
+    "blind-spot behind Bragg filters": ("blindspot-unet", {"width": 4, "levels": 2, "bragg_px": 16}),
 }
 
 
@@ -30,6 +34,8 @@ def make(name: str) -> Network:
     for parameter in network.parameters():
         if parameter.ndim == 1:  # biases start at zero; a test of them needs others
             parameter.normal_(0, 0.1)
+        elif not parameter.any():  # nor do the gates of a Bragg filter start at anything but the plain threshold
+            parameter.normal_(0, 0.3)
     return network
 
 
@@ -68,22 +74,21 @@ def test_only_blind_networks_call_themselves_blind(network: Network) -> None:
 
 
 def test_the_receptive_field_is_as_large_as_it_says_and_no_larger(network: Network) -> None:
+    """Of what comes after the whole frame was looked at."""
     radius = network.receptive_field_radius
     size = 2 * radius + 3 * network.stride + 8
     farthest = 0
-    noisy = torch.rand(1, 1, size, size, requires_grad=True)
-    denoised = network(noisy)
+    prepared = network.whole_frame(torch.rand(1, 1, size, size)).requires_grad_()
+    denoised = network.local(prepared)
     for shift in range(network.stride):  # a pooling network reaches farthest from one place in each period
         centre = size // 2 + shift
-        (gradient,) = torch.autograd.grad(denoised[0, 0, centre, centre], noisy, retain_graph=True)
+        (gradient,) = torch.autograd.grad(denoised[0, 0, centre, centre], prepared, retain_graph=True)
         reach = (gradient[0, 0].nonzero() - centre).abs().max().item()
         farthest = max(farthest, int(reach))
     assert farthest == radius
 
 
-@pytest.mark.parametrize(
-    "name", ["dncnn bias-free", "blind-spot, 2 poolings", "blind-spot, 3 poolings", "UNet", "UNet, folded"]
-)
+@pytest.mark.parametrize("name", [name for name, (_, options) in SMALL.items() if not options.get("bias")])
 def test_a_bias_free_network_scales_with_its_input(name: str) -> None:
     network = make(name)
     noisy = torch.rand(1, 1, 24, 31)
@@ -106,6 +111,11 @@ def test_bfloat16_rounds_and_no_more(network: Network) -> None:
     layers = sum(1 for parameter in network.parameters() if parameter.ndim == 4)
     tolerance = 6 * 2**-9 * (3 * layers) ** 0.5 * exact.std()
     assert (rounded - exact).square().mean().sqrt() < tolerance
+
+
+def test_windows_that_do_not_overlap_by_half_are_refused() -> None:
+    with pytest.raises(ModelError, match="bragg_px is 12.*multiple of 16"):
+        build_network("unet", bragg_px=12)
 
 
 def test_an_unknown_architecture_or_option_is_refused() -> None:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from napari_gaintune.errors import ModelError, SettingError
-from napari_gaintune.pipeline.evaluate import SIMPLE, evaluate, material_of, spread, trials
+from napari_gaintune.pipeline.evaluate import SIMPLE, TUNED, evaluate, material_of, spread, trials
 
 SIDE, OBJECTS = 64, 3
 
@@ -42,7 +42,7 @@ def test_the_noise_of_a_trial_is_fixed_and_poisson(folder: Path) -> None:
 
 def test_every_method_is_scored_at_every_dose(folder: Path, dncnn: str) -> None:
     scores = list(evaluate(folder, [dncnn], (0.5, 2.0), steps=1, images=2, crop_size_px=32))
-    methods = {*SIMPLE, dncnn, f"{dncnn}, GainTuned"}
+    methods = {*SIMPLE, dncnn, f"{dncnn}{TUNED}auto"}
     assert len(scores) == 2 * 2 * len(methods)
     assert {score.method for score in scores} == methods
     noisy = [score for score in scores if score.method == "noisy" and score.dose_e_per_px == 0.5]

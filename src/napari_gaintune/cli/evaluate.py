@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -31,7 +31,7 @@ def evaluate(
     images: Path,
     dose: Annotated[tuple[float, ...], Parameter(consume_multiple=True)] = (0.1, 0.45, 2.0, 10.0),
     steps: int = 100,
-    objective: str = "auto",
+    objective: Annotated[tuple[str, ...], Parameter(consume_multiple=True)] = ("auto",),
     limit: int = 0,
     device: str = "auto",
     as_json: AsJson = False,
@@ -53,7 +53,7 @@ def evaluate(
     steps
         Of GainTuning on each frame; 0: pre-trained only.
     objective
-        See napari-gaintune denoise.
+        One or more, each in a row of its own; see napari-gaintune denoise.
     limit
         Only the first so many images; 0: all.
     device
@@ -64,12 +64,12 @@ def evaluate(
     from ..pipeline.evaluate import SIMPLE
     from ..pipeline.evaluate import evaluate as run
 
-    per_trial = len(SIMPLE) + len(models) * (2 if steps else 1)
+    per_trial = len(SIMPLE) + len(models) * (1 + (len(objective) if steps else 0))
     count = min(limit or 10**9, len(list(images.glob("[0-9]*.json"))))
     planned = count * len(dose) * per_trial
     scores: list[Score] = []
     with Interrupts() as asked, tqdm(total=planned, unit="score") as bar:
-        for score in run(images, models, dose, steps, limit, objective=objective, device=device):
+        for score in run(images, models, dose, steps, objective, limit, device=device):
             scores.append(score)
             bar.update()
             bar.set_postfix_str(f"image {score.image}, {score.dose_e_per_px:g} e⁻/px")
@@ -83,43 +83,69 @@ def evaluate(
 
 
 def print_tables(scores: Sequence[Score]) -> None:
-    """Image quality, atom columns, and the worst material, as Markdown."""
+    """Image quality, atom columns, the worst material and what GainTuning changes, as Markdown."""
+    from ..pipeline.evaluate import TUNED
+
     for title, (name, digits) in (FIGURES | COLUMNS).items():
         print(f"\n{title}\n\n{table(scores, name, digits)}")
     print(f"\nPSNR gain over the best Gaussian blur by material (dB), worst first\n\n{materials(scores)}")
+    if any(TUNED in score.method for score in scores):
+        print(f"\nPSNR change by GainTuning (dB): mean; worst image; worst material's mean\n\n{changes(scores)}")
 
 
 def table(scores: Sequence[Score], name: str, digits: int) -> str:
-    """A row per method, a column per dose."""
+    """Mean ± standard deviation over the images."""
     from ..pipeline.evaluate import spread
 
-    doses = sorted({score.dose_e_per_px for score in scores})
-    lines = ["| | " + " | ".join(f"{dose:g} e⁻/px" for dose in doses) + " |", "| --- |" + " --- |" * len(doses)]
-    for method in dict.fromkeys(score.method for score in scores):
-        cells = []
-        for dose in doses:
-            chosen = [s for s in scores if s.method == method and s.dose_e_per_px == dose]
-            mean, deviation = spread([getattr(score, name) for score in chosen])
-            cells.append(f"{mean:.{digits}f} ± {deviation:.{digits}f}")
-        lines.append(f"| {method} | " + " | ".join(cells) + " |")
-    return "\n".join(lines)
+    def cell(chosen: Sequence[Score]) -> str:
+        mean, deviation = spread([getattr(score, name) for score in chosen])
+        return f"{mean:.{digits}f} ± {deviation:.{digits}f}"
+
+    return _rows(scores, list(dict.fromkeys(score.method for score in scores)), cell)
 
 
 def materials(scores: Sequence[Score], baseline: str = "Gaussian blur, best") -> str:
-    """A row per method that is a model's, a column per dose: each material's mean gain over the baseline."""
+    """Each material's mean gain over the baseline, for the models."""
+    from ..pipeline.evaluate import SIMPLE
+
+    blur = _by_trial(scores, baseline)
+
+    def cell(chosen: Sequence[Score]) -> str:
+        return ", ".join(f"{material} {mean:+.2f}" for mean, material in _by_material(chosen, blur))
+
+    return _rows(scores, [m for m in dict.fromkeys(score.method for score in scores) if m not in SIMPLE], cell)
+
+
+def changes(scores: Sequence[Score]) -> str:
+    """What GainTuning changes against the model as pre-trained: the mean, the worst image, the worst material's mean."""
+    from ..pipeline.evaluate import TUNED
+
+    def cell(chosen: Sequence[Score]) -> str:
+        start = _by_trial(scores, chosen[0].method.split(TUNED)[0])
+        image = [s.psnr_db - start[s.image, s.dose_e_per_px] for s in chosen]
+        worst, material = _by_material(chosen, start)[0]
+        return f"{sum(image) / len(image):+.2f}; {min(image):+.2f}; {material} {worst:+.2f}"
+
+    return _rows(scores, [m for m in dict.fromkeys(score.method for score in scores) if TUNED in m], cell)
+
+
+def _rows(scores: Sequence[Score], methods: Sequence[str], cell: Callable[[Sequence[Score]], str]) -> str:
+    """A row per method, a column per dose."""
     doses = sorted({score.dose_e_per_px for score in scores})
-    blur = {(s.image, s.dose_e_per_px): s.psnr_db for s in scores if s.method == baseline}
-    methods = [method for method in dict.fromkeys(score.method for score in scores) if "GainTuned" in method]
-    methods = [name for method in methods for name in (method.removesuffix(", GainTuned"), method)]
     lines = ["| | " + " | ".join(f"{dose:g} e⁻/px" for dose in doses) + " |", "| --- |" + " --- |" * len(doses)]
     for method in methods:
-        cells = []
-        for dose in doses:
-            gains: dict[str, list[float]] = {}
-            for s in scores:
-                if s.method == method and s.dose_e_per_px == dose:
-                    gains.setdefault(s.material, []).append(s.psnr_db - blur[s.image, dose])
-            means = sorted((sum(values) / len(values), material) for material, values in gains.items())
-            cells.append(", ".join(f"{material} {mean:+.2f}" for mean, material in means))
-        lines.append(f"| {method} | " + " | ".join(cells) + " |")
+        chosen = [[s for s in scores if s.method == method and s.dose_e_per_px == dose] for dose in doses]
+        lines.append(f"| {method} | " + " | ".join(cell(group) if group else "" for group in chosen) + " |")
     return "\n".join(lines)
+
+
+def _by_trial(scores: Sequence[Score], method: str | None = None) -> dict[tuple[str, float], float]:
+    return {(s.image, s.dose_e_per_px): s.psnr_db for s in scores if method in (None, s.method)}
+
+
+def _by_material(scores: Sequence[Score], baseline: Mapping[tuple[str, float], float]) -> list[tuple[float, str]]:
+    """(mean gain, material), the worst first."""
+    gains: dict[str, list[float]] = {}
+    for s in scores:
+        gains.setdefault(s.material, []).append(s.psnr_db - baseline[s.image, s.dose_e_per_px])
+    return sorted((sum(values) / len(values), material) for material, values in gains.items())

@@ -58,6 +58,7 @@ def train(
     resume: Switch = False,
     reduced: Switch = False,
     minutes: float = 0.0,
+    photographs: Path | None = None,
     device: str = "auto",
     checkpoint_seconds: float = 120.0,
 ) -> int:
@@ -80,6 +81,8 @@ def train(
         The recipe's reduced setting, for two processor cores.
     minutes
         Choose the number of steps that fit into so many minutes on this machine; 0: the recipe's.
+    photographs
+        A folder of pictures (PNG, TIFF, JPEG) that are trained on beside the simulated ones, as grey values from 0 to 1.
     device
         auto, cpu, cuda or cuda:1.
     checkpoint_seconds
@@ -91,7 +94,10 @@ def train(
 
     chosen = load_recipe(TrainingRecipe, recipe)
     chosen = chosen.as_reduced() if reduced else chosen.in_full()
-    run = TrainingRun(chosen, data, output, choose_device(device), resume=resume, minutes=minutes, is_reduced=reduced)
+    run = TrainingRun(
+        chosen, data, output, choose_device(device),
+        resume=resume, minutes=minutes, is_reduced=reduced, photographs=photographs,
+    )  # fmt: skip
     run.describe(print)
     with (
         Interrupts() as asked,

@@ -105,7 +105,7 @@ def best_non_local_means(noisy: Array, truth: Array) -> tuple[Float32, float]:
 
 
 TV_WEIGHTS = (0.5, 1.0, 2.0, 4.0, 7.0)
-NLM_STRENGTHS = (0.4, 0.6, 0.8, 1.1)
+NLM_STRENGTHS = (0.4, 0.7, 1.0, 1.6, 3.2)
 NLM_PATCH_PX, NLM_REACH_PX = 9, 15
 
 
@@ -127,6 +127,6 @@ def _total_variation(noisy: Float64, weight: float) -> Float64:
 
 def _non_local_means(noisy: Float64, strength: float) -> Float64:
     result: Float64 = denoise_nl_means(
-        noisy, patch_size=NLM_PATCH_PX, patch_distance=NLM_REACH_PX, h=strength, sigma=0.9, fast_mode=True
+        noisy, patch_size=NLM_PATCH_PX, patch_distance=NLM_REACH_PX, h=strength, fast_mode=True
     )
     return result

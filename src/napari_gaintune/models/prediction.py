@@ -15,17 +15,17 @@ TILE_PX = 512
 def predict(network: Network, frame: Tensor, tile_px: int = TILE_PX) -> Tensor:
     """The denoised frame, (h, w) float32 in the network's unit, on the frame's device; no gradients.
 
-    Tiles of at most ``tile_px`` squared are read with a halo of one receptive-field radius, at places where the
-    network's pooling falls as it does in the whole frame, so that the result differs from a prediction in one piece
-    only by the rounding of a different order of sums.
+    What the network does with the whole frame at once it does first. Then tiles of at most ``tile_px`` squared are read
+    with a halo of one receptive-field radius, at places where the network's pooling falls as it does in the whole frame,
+    so that the result differs from a prediction in one piece only by the rounding of a different order of sums.
     """
     device = next(network.parameters()).device
     out = torch.empty_like(frame)
     with torch.no_grad():
+        prepared = network.whole_frame(frame.to(device)[None, None])
         for rows, read_rows in spans(frame.shape[0], tile_px, network.receptive_field_radius, network.stride):
             for columns, read_columns in spans(frame.shape[1], tile_px, network.receptive_field_radius, network.stride):
-                tile = frame[read_rows, read_columns].to(device)[None, None]
-                denoised = network(tile)[0, 0]
+                denoised = network.local(prepared[..., read_rows, read_columns])[0, 0]
                 out[rows, columns] = denoised[_within(rows, read_rows), _within(columns, read_columns)].to(out.device)
     return out
 

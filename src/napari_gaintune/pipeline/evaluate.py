@@ -22,6 +22,7 @@ from ..noise.models import Poisson
 from ..training.dataset import open_set
 from .api import denoise
 
+TUNED = ", GainTuned: "  # between a model's name and the objective's
 DOSES_E_PER_PX = (0.1, 0.45, 2.0, 10.0)
 SIMPLE: dict[str, Callable[[Array, Array], Float32]] = {
     "noisy": lambda noisy, truth: noisy.astype(np.float32),
@@ -64,15 +65,17 @@ def evaluate(
     models: Sequence[str],
     doses_e_per_px: Sequence[float] = DOSES_E_PER_PX,
     steps: int = 100,
+    objectives: Sequence[str] = ("auto",),
     images: int = 0,
     simple: bool = True,
     **settings: Any,
 ) -> Iterator[Score]:
     """Scores of every image in ``folder`` (a simulated set) at every dose, by the simple methods and by every model.
 
-    A model is scored as pre-trained, and, with ``steps`` above 0, after GainTuning on that one frame. ``images`` > 0: so
-    many of the set's. ``settings`` are those of ``denoise``. The strength of each simple method is chosen by the truth,
-    for each image: an oracle, which no model gets. Raises SettingError before any work if there is nothing to do.
+    A model is scored as pre-trained, and, with ``steps`` above 0, after GainTuning on that one frame by each of the
+    ``objectives``. ``images`` > 0: so many of the set's. ``settings`` are those of ``denoise``. The strength of each
+    simple method is chosen by the truth, for each image: an oracle, which no model gets. Raises SettingError before any
+    work if there is nothing to do.
     """
     for model in models:
         load_denoiser(model)
@@ -84,8 +87,9 @@ def evaluate(
                 yield score(trial, name, method(trial.noisy, trial.truth))
         for model in models:
             yield score(trial, model, _denoised(trial, model, 0, settings))
-            if steps:
-                yield score(trial, f"{model}, GainTuned", _denoised(trial, model, steps, settings))
+            for objective in objectives if steps else ():
+                tuned = _denoised(trial, model, steps, settings | {"objective": objective})
+                yield score(trial, f"{model}{TUNED}{objective}", tuned)
 
 
 def trials(folder: Path, doses_e_per_px: Sequence[float], images: int = 0) -> Iterator[Trial]:

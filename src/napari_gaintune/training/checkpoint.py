@@ -9,9 +9,10 @@ from pathlib import Path
 import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
-from torch import Tensor, nn
+from torch import Tensor
 
 from ..errors import SettingError
+from ..models.networks import Network
 from .recipe import TrainingRecipe
 
 
@@ -19,7 +20,7 @@ from .recipe import TrainingRecipe
 class TrainingState:
     """What a training is made of: network, its averaged weights (by name), optimiser, and the step to do next."""
 
-    network: nn.Module
+    network: Network
     average: dict[str, Tensor]
     optimiser: torch.optim.Adam
     step: int = 0

@@ -13,6 +13,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import torch
+from skimage.io import imread
+from skimage.util import img_as_float32
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -26,6 +28,7 @@ EMPHASIS_WIDTH = 1.25  # doses of the emphasis lie within this factor of its cen
 LARGEST_ENLARGEMENT = 1.35  # a crop enlarged more than that is smoother than any micrograph
 LOWEST_INTENSITY = 1e-3  # contrast that is raised must not reach below zero
 BATCHES_AHEAD = 6
+PHOTOGRAPHS = (".png", ".tif", ".tiff", ".jpg", ".jpeg")
 SMALLEST_SD = 0.5 / 255  # no picture has less noise than this
 
 
@@ -78,6 +81,23 @@ def open_set(folder: Path, held_out_objects: int) -> SimulatedSet:
         objects.append(SimulatedObject(np.load(path.with_suffix(".npy"), mmap_mode="r"), facts["pixel_size_nm"]))
     split = len(objects) - held_out_objects
     return SimulatedSet(objects[:split], objects[split:], recipe.name)
+
+
+def with_photographs(data: SimulatedSet, folder: Path, smallest_px: int) -> SimulatedSet:
+    """The set, and every picture in ``folder`` as one more object to train on; colours become grey, values 0..1.
+
+    Raises SettingError if there is none, or one of them has fewer than ``smallest_px`` rows or columns.
+    """
+    paths = sorted(path for path in folder.glob("*") if path.suffix.lower() in PHOTOGRAPHS)
+    if not paths:
+        raise SettingError(f"{folder}: no photographs there; give a folder of {', '.join(PHOTOGRAPHS)} files")
+    pictures = []
+    for path in paths:
+        picture = img_as_float32(imread(path, as_gray=True))  # type: ignore[no-untyped-call]
+        if min(picture.shape) < smallest_px:
+            raise SettingError(f"{path}: {picture.shape} pixels, smaller than a crop of {smallest_px}; leave it out")
+        pictures.append(SimulatedObject(picture[None].astype(np.float16), None))
+    return SimulatedSet(data.training + pictures, data.held_out, f"{data.name} and of {len(pictures)} photographs")
 
 
 def batches(data: SimulatedSet, recipe: TrainingRecipe, first_step: int, workers: int) -> Iterator[Batch]:

@@ -83,6 +83,7 @@ class TrainingRecipe(_Recipe):
     zoom_range: Range = Field((1.0, 1.0), description="the same for images without a pixel size")
     contrast_range: Range = Field((1.0, 1.0), description="the deviation from 1 is multiplied by; log-uniform")
     crop_px: int = Field(192, ge=16, le=512, description="side of a crop")
+    local_px: int | None = Field(None, ge=16, description="side of the part that the convolutions see; null: all")
     batch: int = Field(8, ge=1)
     learning_rate: float = Field(1e-3, gt=0, le=0.1)
     warm_up_steps: int = Field(100, ge=0)
@@ -91,7 +92,14 @@ class TrainingRecipe(_Recipe):
     average_decay: float = Field(0.998, ge=0, lt=1, description="of the average of the weights, which is kept")
     direct_start: bool = Field(False, description="start a DnCNN as a net that predicts the image, not the noise")
     precision: Literal["float32", "bfloat16"] = "bfloat16"
+    photographs: int = Field(0, ge=0, description="how many joined the images; `train --photographs` counts them")
     held_out_objects: int = Field(20, ge=1, description="the last of the set, kept to watch the training by")
+
+    @model_validator(mode="after")
+    def _part_lies_in_the_crop(self) -> Self:
+        if self.local_px and self.local_px > self.crop_px:
+            raise ValueError(f"local_px is {self.local_px}, more than crop_px {self.crop_px}; give less, or null")
+        return self
 
 
 AnyRecipe = TypeVar("AnyRecipe", ImageRecipe, TrainingRecipe)

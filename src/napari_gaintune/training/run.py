@@ -13,7 +13,7 @@ from ..errors import SettingError
 from ..models.card import ModelCard
 from ..models.catalogue import save_model
 from .checkpoint import save_checkpoint
-from .dataset import open_set
+from .dataset import open_set, with_photographs
 from .recipe import TrainingRecipe
 from .simulate import read_image_recipe
 from .supervised import CHECKPOINT, TrainingReport, averaged_network, resume_or_start, steps_for, train
@@ -23,17 +23,22 @@ from .validation import ValidationSet, levels, validation_table
 class TrainingRun:
     """Trains ``recipe`` on the sets in ``data`` into ``folder``; everything is checked before the first step.
 
-    With ``minutes`` above 0 the number of steps is what fits into them. Raises SettingError where the images are missing,
+    With ``minutes`` above 0 the number of steps is what fits into them. ``photographs`` is a folder of pictures that join
+    the simulated ones. Raises SettingError where the images are missing,
     or ``folder`` holds a checkpoint and neither ``resume`` nor an empty folder was asked for.
     """
 
     def __init__(
         self, recipe: TrainingRecipe, data: Path, folder: Path, device: torch.device, *,
-        resume: bool, minutes: float = 0.0, is_reduced: bool = False,
+        resume: bool, minutes: float = 0.0, is_reduced: bool = False, photographs: Path | None = None,
     ) -> None:  # fmt: skip
         self.folder, self.is_reduced, self.device = folder, is_reduced, device
         self.images = read_image_recipe(data / recipe.images)
         self.data = open_set(data / recipe.images, recipe.held_out_objects)
+        if photographs is not None:
+            simulated = self.data.images
+            self.data = with_photographs(self.data, photographs, recipe.crop_px)
+            recipe = recipe.model_copy(update={"photographs": self.data.images - simulated})
         there = (folder / CHECKPOINT).exists()
         if there and not resume:
             raise SettingError(f"{folder / CHECKPOINT} is there; go on from it with --resume, or give another folder")
@@ -69,6 +74,7 @@ class TrainingRun:
         where = (
             torch.cuda.get_device_name(self.device) if self.device.type == "cuda" else f"a CPU ({platform.machine()})"
         )
+        photographs = f" and {recipe.photographs} photographs" if recipe.photographs else ""
         fields = {
             "name": recipe.name,
             "architecture": recipe.architecture,
@@ -79,8 +85,9 @@ class TrainingRun:
             "pixel_size_range_nm": recipe.pixel_size_range_nm,
             "crop_px": recipe.crop_px,
             "trained_on": (
-                f"{self.data.images} simulated images of {len(self.data.training)} objects (recipe {self.images.name}, "
-                f"seed {self.images.seed}), {recipe.steps} steps of {recipe.batch} crops"
+                f"{self.data.images - recipe.photographs} simulated images of "
+                f"{len(self.data.training) - recipe.photographs} objects (recipe {self.images.name}, seed "
+                f"{self.images.seed}){photographs}, {recipe.steps} steps of {recipe.batch} crops"
             ),
             "objective": "error to the clean image, fresh noise for each crop (supervised)",
             "recipe": json.dumps(recipe.model_dump(mode="json")),

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from ..errors import SettingError
 from ..models.layers import Conv2d
 from ..models.networks import BlindSpotUNet, DnCNN, Network, UNet
+from ..models.networks.lattice import LatticeNetwork
 
 QUIET = 0.1  # what a random network adds to the first output
 
@@ -16,16 +17,16 @@ QUIET = 0.1  # what a random network adds to the first output
 def start_direct(network: Network) -> None:
     """Make a fresh network give an image and not noise.
 
-    A UNet gives the local mean and little more. A DnCNN, which gives input - residual, carries its input unchanged through
-    channel 0 of every layer and subtracts it at the end, so that its output is what the other channels predict: at half
-    an electron per pixel the residual is nearly the whole input, and a random net would first spend hundreds of steps
-    learning to pass each pixel through. Counts are not negative, so the rectifiers let channel 0 through. Raises
-    SettingError for another architecture.
+    A network behind Bragg filters gives what they find. A UNet gives the local mean and little more. A DnCNN, which gives
+    input - residual, carries its input unchanged through channel 0 of every layer and subtracts it at the end, so that
+    its output is what the other channels predict: at half an electron per pixel the residual is nearly the whole input,
+    and a random net would first spend hundreds of steps learning to pass each pixel through. Counts are not negative, so
+    the rectifiers let channel 0 through. Raises SettingError for another architecture.
     """
-    if isinstance(network, UNet):
-        network.head.weight.mul_(QUIET)
-    elif isinstance(network, BlindSpotUNet):
-        _weights(network.head)[-1].mul_(QUIET)
+    if isinstance(network, LatticeNetwork) and network.filters:
+        _last(network).mul_(0)
+    elif isinstance(network, UNet | BlindSpotUNet):
+        _last(network).mul_(QUIET)
     elif isinstance(network, DnCNN):
         *hidden, last = _weights(network.convs)
         for weight in hidden:
@@ -36,6 +37,10 @@ def start_direct(network: Network) -> None:
         last[0, 0, 1, 1] = 1
     else:
         raise SettingError(f"direct_start is not for a {type(network).__name__}; leave it out of the recipe")
+
+
+def _last(network: Network) -> Tensor:
+    return [module.weight for module in network.modules() if isinstance(module, Conv2d)][-1]
 
 
 def _weights(convs: nn.ModuleList) -> list[Tensor]:

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -60,6 +61,14 @@ def learning_rate(recipe: TrainingRecipe, step: int) -> float:
     return recipe.learning_rate * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * min(1.0, passed))))
 
 
+def local_part(recipe: TrainingRecipe, step: int, stride: int) -> tuple[slice, slice]:
+    """The rows and columns of this step's crops that the convolutions see; the Bragg filters before them see all."""
+    side = recipe.local_px or recipe.crop_px
+    rng = np.random.default_rng([recipe.seed, step, 1])
+    starts = stride * rng.integers((recipe.crop_px - side) // stride + 1, size=2)
+    return slice(int(starts[0]), int(starts[0]) + side), slice(int(starts[1]), int(starts[1]) + side)
+
+
 def training_step(state: TrainingState, batch: Batch, recipe: TrainingRecipe) -> Tensor:
     """One step; returns its loss (a scalar left on the device), the mean of log(squared error / noise variance + floor).
 
@@ -72,7 +81,10 @@ def training_step(state: TrainingState, batch: Batch, recipe: TrainingRecipe) ->
     for group in state.optimiser.param_groups:
         group["lr"] = learning_rate(recipe, state.step)
     state.optimiser.zero_grad(set_to_none=True)
-    errors = (state.network(noisy) - clean).square().mean(dim=(1, 2, 3)) / divisor.flatten()
+    prepared = state.network.whole_frame(noisy)
+    rows, columns = local_part(recipe, state.step, state.network.stride)
+    denoised, truth = state.network.local(prepared[..., rows, columns]), clean[..., rows, columns]
+    errors = (denoised - truth).square().mean(dim=(1, 2, 3)) / divisor.flatten()
     loss: Tensor = (errors + ERROR_FLOOR).log().mean()
     loss.backward()  # type: ignore[no-untyped-call]
     torch.nn.utils.clip_grad_norm_(state.network.parameters(), recipe.largest_gradient_norm)

@@ -20,6 +20,17 @@ class Network(nn.Module):
     is_blind: bool = False
     compute_dtype: torch.dtype = torch.float32
 
+    def whole_frame(self, noisy: Tensor) -> Tensor:
+        """What depends on all of the frame at once: (b, 1, h, w) -> (b, c, h, w), as ``local`` takes it."""
+        return noisy
+
+    def local(self, prepared: Tensor) -> Tensor:
+        """The rest: an output pixel depends on what was prepared within ``receptive_field_radius`` of it."""
+        raise NotImplementedError
+
+    def forward(self, noisy: Tensor) -> Tensor:
+        return self.local(self.whole_frame(noisy))
+
     def inner(self, x: Tensor) -> Tensor:
         """The input as the inner layers take it."""
         return x.to(self.compute_dtype, memory_format=torch.channels_last)

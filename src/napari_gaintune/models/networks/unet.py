@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ..layers import Conv2d
-from .base import Network
+from .lattice import LatticeNetwork
 
 LEAKY_SLOPE = 0.1
 
@@ -54,7 +54,7 @@ class UNetBody(nn.Module):
         return x
 
 
-class UNet(Network):
+class UNet(LatticeNetwork):
     """``levels`` poolings, ``width`` channels at full size, doubling up to ``widest``; gives the image, not the noise.
 
     At half an electron per pixel the noise is nearly the whole input, and there is nothing to gain from predicting it.
@@ -63,25 +63,39 @@ class UNet(Network):
     modulation of a strong mean, beside which a rectifier without bias would never switch.
     With ``fold`` 2 the four pixels of a square are four channels of one (Shi et al. 2016): nothing is lost, and micrographs
     in which an atom is many pixels wide are denoised at a third of the price.
+    With ``bragg_px`` two Bragg filters go before it, with windows of that many folded pixels and of a quarter as many: the
+    network starts from the lattice that the wide one finds and corrects it where there is none.
     """
 
-    def __init__(self, width: int = 16, levels: int = 4, widest: int = 128, fold: int = 1) -> None:
-        super().__init__()
-        self.fold = fold
-        self.body = UNetBody(width, levels, widest, half_plane=False, in_channels=fold**2 + 1)
+    def __init__(self, width: int = 16, levels: int = 4, widest: int = 128, fold: int = 1, bragg_px: int = 0) -> None:
+        super().__init__(fold, bragg_px)
+        self.body = UNetBody(width, levels, widest, half_plane=False, in_channels=fold**2 + 1 + len(self.filters))
         self.head = Conv2d(width, fold**2, 1, bias=False, slope=1.0)
         self.stride = fold * 2**levels
         self.receptive_field_radius = fold * self.body.reach + fold - 1 + self.stride - 1
 
-    def forward(self, noisy: Tensor) -> Tensor:
-        height, width = noisy.shape[-2:]
-        padded = pad_to_multiple(noisy, self.stride)
-        mean = local_mean(padded, self.stride)
-        folded = F.pixel_unshuffle(padded - mean, self.fold)
-        features = self.body(self.inner(torch.cat([folded, F.avg_pool2d(mean, self.fold)], dim=1)))
+    def local(self, prepared: Tensor) -> Tensor:
+        height, width = prepared.shape[-2:]
+        padded = pad_to_multiple(prepared, self.stride)
+        channels, base = folded_channels(padded, self.stride, self.fold)
+        features = self.body(self.inner(channels))
         # The last layer in float32: an image rounded to bfloat16 would have a few hundred grey values.
-        out: Tensor = mean + F.pixel_shuffle(self.head(features.float()), self.fold)
+        out: Tensor = base + F.pixel_shuffle(self.head(features.float()), self.fold)
         return out[..., :height, :width]
+
+
+def folded_channels(prepared: Tensor, mean_stride: int, fold: int) -> tuple[Tensor, Tensor]:
+    """What the convolutions see, (b, c, h / fold, w / fold), and the smooth image that their answer is added to.
+
+    That image is the lattice in wide windows, or the local mean where no Bragg filter went before. The pixels of a square
+    as their deviations from it, and of the smooth images what there is: lattices, as deviations from the mean, and mean.
+    """
+    noisy, lattices = prepared[:, :1], prepared[:, 1:]
+    mean = local_mean(noisy, mean_stride)
+    base = torch.cat([lattices, mean], dim=1)[:, :1]
+    folded = F.pixel_unshuffle(noisy - base, fold)
+    smooth = F.avg_pool2d(torch.cat([lattices - mean, mean], dim=1), fold)
+    return torch.cat([folded, smooth], dim=1), base
 
 
 def local_mean(x: Tensor, stride: int, half_plane: bool = False) -> Tensor:
