@@ -7,9 +7,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from skimage.io import imsave
 
+from napari_gaintune.errors import SettingError
 from napari_gaintune.noise.models import Correlated, Gaussian, Poisson, PoissonGaussian
-from napari_gaintune.training.dataset import batches, draw_noise, open_set, random_crop, scaled_to, training_batch
+from napari_gaintune.training.dataset import (
+    batches,
+    draw_noise,
+    open_set,
+    random_crop,
+    scaled_to,
+    training_batch,
+    with_photographs,
+)
 from napari_gaintune.training.recipe import NoiseRecipe
 
 from .test_training import SMALL
@@ -33,6 +43,29 @@ def test_batches_come_whole_and_in_order(simulated: Path, first: int, steps: int
     assert len(drawn) == steps - first
     for step, batch in enumerate(drawn, first):
         assert torch.equal(batch.noisy, training_batch(data, recipe, step).noisy)
+
+
+def test_photographs_join_the_training_and_not_the_held_out(simulated: Path, tmp_path: Path) -> None:
+    grey = np.linspace(0, 255, 60 * 70).reshape(60, 70).astype(np.uint8)
+    imsave(tmp_path / "grey.png", grey)
+    imsave(tmp_path / "colour.tif", np.stack([grey, grey, grey], axis=-1))
+    (tmp_path / "notes.txt").write_text("no picture")
+    plain = open_set(simulated, 2)
+    joined = with_photographs(plain, tmp_path, smallest_px=32)
+    assert joined.held_out == plain.held_out
+    assert joined.images == plain.images + 2
+    for added in joined.training[len(plain.training) :]:
+        assert added.pixel_size_nm is None
+        np.testing.assert_allclose(added.images[0], grey / 255, atol=2**-10)  # half a step of float16 below 1
+
+
+def test_photographs_that_cannot_be_used_are_named(simulated: Path, tmp_path: Path) -> None:
+    data = open_set(simulated, 2)
+    with pytest.raises(SettingError, match="no photographs there"):
+        with_photographs(data, tmp_path, smallest_px=32)
+    imsave(tmp_path / "small.png", np.zeros((20, 40), dtype=np.uint8), check_contrast=False)
+    with pytest.raises(SettingError, match="small.png.*smaller than a crop of 32"):
+        with_photographs(data, tmp_path, smallest_px=32)
 
 
 def test_a_scaled_crop_keeps_the_mean_intensity() -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from skimage.io import imsave
 
 from napari_gaintune.errors import SettingError
 from napari_gaintune.models.catalogue import load_denoiser
@@ -17,7 +18,14 @@ from napari_gaintune.training.dataset import open_set
 from napari_gaintune.training.recipe import NoiseRecipe, TrainingRecipe
 from napari_gaintune.training.run import TrainingRun
 from napari_gaintune.training.start import start_direct
-from napari_gaintune.training.supervised import CHECKPOINT, learning_rate, new_state, resume_or_start, train
+from napari_gaintune.training.supervised import (
+    CHECKPOINT,
+    learning_rate,
+    local_part,
+    new_state,
+    resume_or_start,
+    train,
+)
 from napari_gaintune.training.validation import ValidationSet, levels, psnr_db
 
 CPU = torch.device("cpu")
@@ -44,6 +52,9 @@ RECIPES = {
     ),
     "unet": SMALL.model_copy(
         update={"architecture": "unet", "options": {"width": 4, "levels": 2}, "direct_start": False}
+    ),
+    "unet behind Bragg filters, on a part of the crop": SMALL.model_copy(
+        update={"architecture": "unet", "options": {"width": 4, "levels": 2, "fold": 2, "bragg_px": 16}, "local_px": 16}
     ),
 }
 
@@ -175,3 +186,27 @@ def test_psnr_of_half_an_electron_of_noise() -> None:
     noisy = torch.poisson(clean, generator=torch.Generator().manual_seed(0))
     # relative standard error of the squared error: sqrt((0.45 + 2 * 0.45^2) / n) / 0.45 = 0.4 %, i.e. 0.018 dB
     assert psnr_db(noisy, clean) == pytest.approx(3.468, abs=5 * 0.018)
+
+
+@pytest.mark.parametrize("stride", [1, 8])
+def test_the_part_that_the_convolutions_see_lies_in_the_crop_and_moves(stride: int) -> None:
+    recipe = SMALL.model_copy(update={"crop_px": 64, "local_px": 24})
+    starts = set()
+    for step in range(60):
+        for part in local_part(recipe, step, stride):
+            assert part.stop - part.start == 24
+            assert part.start % stride == 0
+            starts.add(part.start)
+    assert (min(starts), max(starts)) == (0, 40)
+    whole = SMALL.model_copy(update={"crop_px": 64})
+    assert local_part(whole, 5, stride) == (slice(0, 64), slice(0, 64))
+
+
+def test_photographs_are_counted_in_the_recipe(sets: Path, tmp_path: Path) -> None:
+    imsave(tmp_path / "grey.png", np.linspace(0, 255, 64 * 64).reshape(64, 64).astype(np.uint8))
+    run = TrainingRun(SMALL, sets, tmp_path / "run", CPU, resume=False, photographs=tmp_path)
+    assert run.recipe.photographs == 1
+    for _ in run.train():
+        pass
+    assert "8 simulated images of 4 objects" in (card := run.finish()).trained_on
+    assert "and 1 photographs" in card.trained_on
