@@ -1,6 +1,7 @@
 """GainTuning of the paper authors' DnCNN on natural images with Gaussian noise (Mohan et al. 2021, section 5).
 
     python benchmarks/paper_set12.py --data ../shared [--sigma 30 70 80] [--objective sure sure-estimated ...] [--set BSD68]
+        [--model dncnn-piecewise]
 
 One fixed noise realisation per image. PSNR of the image clamped to [0, 1], as in the paper. Beside every figure stand a
 Gaussian blur with its best sigma (an oracle: it is told the truth) and a flat image of the mean.
@@ -28,7 +29,7 @@ from napari_gaintune.adaptation.parameters import tuned
 from napari_gaintune.evaluation.baselines import best_gaussian_blur, flat_mean
 from napari_gaintune.evaluation.metrics import psnr
 from napari_gaintune.models.card import ModelCard
-from napari_gaintune.models.catalogue import load_network
+from napari_gaintune.models.catalogue import load_denoiser, load_network
 from napari_gaintune.models.denoiser import Denoiser
 from napari_gaintune.models.device import choose_device, choose_precision
 from napari_gaintune.models.prediction import predict
@@ -40,7 +41,7 @@ OBJECTIVES = ("sure", "sure-estimated", "blind-spot", "resampling")
 
 def main() -> None:
     options = parse()
-    denoiser = authors_dncnn(options.data, options.bias_free, options.device, options.precision)
+    denoiser = chosen_denoiser(options)
     images = read_set(options.data / "data" / "natural" / options.set, options.limit)
     precision = str(denoiser.network.compute_dtype).removeprefix("torch.")
     print(
@@ -119,6 +120,14 @@ def read_set(folder: Path, limit: int | None) -> list[Tensor]:
     return [torch.from_numpy(imread(file).astype(np.float32) / 255) for file in files]
 
 
+def chosen_denoiser(options: argparse.Namespace) -> Denoiser:
+    """A model of the catalogue or of a file, or the authors' network."""
+    if not options.model:
+        return authors_dncnn(options.data, options.bias_free, options.device, options.precision)
+    place = choose_device(options.device)
+    return load_denoiser(options.model).place(place, choose_precision(options.precision, place))
+
+
 def authors_dncnn(data: Path, bias_free: bool = False, device: str = "auto", precision: str = "auto") -> Denoiser:
     """The GainTuning authors' DnCNN, trained on BSD400 with Gaussian noise of sigma 0 to 55 of 255."""
     name = f"dncnn_bias{'_free' if bias_free else ''}_sigma0-55"
@@ -141,6 +150,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--steps", type=int, default=80)
     parser.add_argument("--learning-rate", type=float, default=4e-3)
     parser.add_argument("--crop", type=int, default=128)
+    parser.add_argument("--model", help="instead of the authors': dncnn-general, dncnn-piecewise or a .safetensors file")
     parser.add_argument("--bias-free", action="store_true", help="the yardstick: the same network without biases")
     parser.add_argument("--limit", type=int, help="only the first images")
     parser.add_argument("--device", default="auto")
