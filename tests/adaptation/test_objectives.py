@@ -41,7 +41,7 @@ def mean_and_standard_error(values: list[float]) -> tuple[float, float]:
 def test_sure_averages_to_the_true_error(kind: str, precision: torch.dtype) -> None:
     network, clean = make(kind), scene()[None, None]
     network.compute_dtype = precision
-    generator, objective = Generator().manual_seed(1), SureGaussian(SIGMA, precision)
+    generator, objective = Generator().manual_seed(1), SureGaussian(SIGMA, network.is_blind, precision)
     excess = []
     for _ in range(150):
         noisy = Gaussian(SIGMA).sample(clean, generator)

@@ -11,10 +11,13 @@ import pytest
 import torch
 from skimage.io import imsave
 
-from napari_gaintune.errors import SettingError
+from napari_gaintune.errors import ModelError, SettingError
+from napari_gaintune.models.card import ModelCard
 from napari_gaintune.models.catalogue import load_denoiser
-from napari_gaintune.models.networks import Network
+from napari_gaintune.models.denoiser import Denoiser
+from napari_gaintune.models.networks import Network, build_network
 from napari_gaintune.training.dataset import open_set
+from napari_gaintune.training.figures import disagreements, figures_again
 from napari_gaintune.training.recipe import NoiseRecipe, TrainingRecipe
 from napari_gaintune.training.run import TrainingRun
 from napari_gaintune.training.start import start_direct
@@ -210,3 +213,33 @@ def test_photographs_are_counted_in_the_recipe(sets: Path, tmp_path: Path) -> No
         pass
     assert "8 simulated images of 4 objects" in (card := run.finish()).trained_on
     assert "and 1 photographs" in card.trained_on
+
+
+def test_a_cards_figures_can_be_made_again_and_a_wrong_one_is_found(sets: Path, tmp_path: Path) -> None:
+    run = TrainingRun(SMALL, sets, tmp_path, CPU, resume=False)
+    for _ in run.train():
+        pass
+    card = run.finish()
+    assert card.objects == 6
+    again = figures_again(load_denoiser(str(tmp_path / "small.safetensors")), sets, 1)
+    assert again == card.validation
+    assert disagreements(card.validation, again) == []
+    figure = "0.45 e⁻/px, network"
+    assert disagreements(card.validation | {figure: card.validation[figure] + 0.1}, again) == [figure]
+    assert disagreements({}, {figure: 20.0}) == [figure]
+
+
+def test_a_card_without_held_out_objects_is_refused(sets: Path) -> None:
+    network = build_network("dncnn", depth=2, width=2)
+    card = ModelCard(
+        name="foreign",
+        architecture="dncnn",
+        modality="?",
+        trained_on="?",
+        objective="?",
+        recipe="?",
+        licence="?",
+        sha256="",
+    )
+    with pytest.raises(ModelError, match="does not say which objects were held out"):
+        figures_again(Denoiser(card, network), sets, 1)

@@ -17,7 +17,7 @@ from .evaluate import evaluate
 from .flags import usage_message
 from .models import models
 from .outcome import BAD_REQUEST, FAILED, INTERRUPTED, complain
-from .training import simulate, train
+from .training import figures, simulate, train
 
 HELP = """Denoise electron micrographs with a pre-trained network that adapts itself to each noisy image (GainTuning).
 
@@ -43,6 +43,7 @@ app.command(demo)
 app.command(evaluate)
 app.command(simulate)
 app.command(train)
+app.command(figures)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

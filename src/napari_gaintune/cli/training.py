@@ -11,7 +11,7 @@ from tqdm import tqdm
 
 from .flags import Switch
 from .interrupts import Interrupts
-from .outcome import DONE, INTERRUPTED, complain
+from .outcome import DONE, FAILED, INTERRUPTED, complain
 
 Output = Annotated[Path, Parameter(name=["--output", "-o"])]
 
@@ -48,6 +48,35 @@ def simulate(recipe: str, *, output: Output, reduced: Switch = False, processes:
                 return complain(f"stopped; the same command goes on from {report.images_done} images", INTERRUPTED)
     print(folder)
     return DONE
+
+
+def figures(*models: str, data: Path, processes: int = 0) -> int:
+    """Make the figures of model cards again, from weights and recipe, and compare. Needs the extra 'train'.
+
+    Exit code 1 if one differs by more than 0.02 dB from what the card says.
+
+    Parameters
+    ----------
+    models
+        Names, or paths of .safetensors files; none: all that are installed.
+    data
+        The folder of the sets; held-out objects that are not there are made in it.
+    processes
+        How many processor cores make them; 0: all.
+    """
+    from ..models.catalogue import list_models, load_denoiser
+    from ..training.figures import disagreements, figures_again
+
+    wrong = []
+    for name in models or [card.name for card in list_models()]:
+        denoiser = load_denoiser(name)
+        kept, again = denoiser.card.validation, figures_again(denoiser, data, processes or os.cpu_count() or 1)
+        different = disagreements(kept, again)
+        for figure in dict.fromkeys([*kept, *again]):
+            both = "  ".join(f"{table[figure]:7.2f}" if figure in table else "      -" for table in (kept, again))
+            print(f"{denoiser.card.name}: {figure:36s} {both} dB{'  DIFFERS' if figure in different else ''}")
+        wrong += [f"{denoiser.card.name}, {figure}" for figure in different]
+    return complain(f"these figures differ: {'; '.join(wrong)}", FAILED) if wrong else DONE
 
 
 def train(

@@ -11,8 +11,8 @@ class ModelCard(BaseModel):
     """Written by the training recipe, kept as JSON beside the weights, shown to the user.
 
     ``intensity_unit`` is the unit the network computes in: ``electrons`` (expected electrons per pixel) or ``unit``
-    (grey values in 0..1). ``crop_px`` is the side of the crops it was trained on. ``validation`` holds figures in dB, each
-    beside its baselines.
+    (grey values in 0..1). ``crop_px`` is the side of the crops it was trained on, and ``objects`` how many simulated
+    objects there were, the last ones held out. ``validation`` holds figures in dB on those, each beside its baselines.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -25,6 +25,7 @@ class ModelCard(BaseModel):
     dose_range_e_per_px: tuple[float, float] | None = None
     pixel_size_range_nm: tuple[float, float] | None = None
     crop_px: int | None = None
+    objects: int | None = None
     trained_on: str
     objective: str
     recipe: str

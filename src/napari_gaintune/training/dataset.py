@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -75,12 +75,20 @@ def open_set(folder: Path, held_out_objects: int) -> SimulatedSet:
             f"{folder}: {len(records)} objects, of which {held_out_objects} are to be held out; make more of them "
             f"with: napari-gaintune simulate {recipe.name}"
         )
-    objects = []
-    for path in records:
-        facts: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        objects.append(SimulatedObject(np.load(path.with_suffix(".npy"), mmap_mode="r"), facts["pixel_size_nm"]))
+    objects = [_open(path) for path in records]
     split = len(objects) - held_out_objects
     return SimulatedSet(objects[:split], objects[split:], recipe.name)
+
+
+def open_objects(folder: Path, objects: Iterable[int]) -> SimulatedSet:
+    """Those objects of a set by their numbers, none of them to train on."""
+    held_out = [_open(folder / f"{index:05d}.json") for index in objects]
+    return SimulatedSet([], held_out, read_image_recipe(folder).name)
+
+
+def _open(record: Path) -> SimulatedObject:
+    facts: dict[str, Any] = json.loads(record.read_text(encoding="utf-8"))
+    return SimulatedObject(np.load(record.with_suffix(".npy"), mmap_mode="r"), facts["pixel_size_nm"])
 
 
 def with_photographs(data: SimulatedSet, folder: Path, smallest_px: int) -> SimulatedSet:

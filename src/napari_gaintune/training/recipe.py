@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Literal, Self, TypeVar
 
+import torch
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from ..errors import SettingError
@@ -100,6 +101,11 @@ class TrainingRecipe(_Recipe):
         if self.local_px and self.local_px > self.crop_px:
             raise ValueError(f"local_px is {self.local_px}, more than crop_px {self.crop_px}; give less, or null")
         return self
+
+    @property
+    def compute_dtype(self) -> torch.dtype:
+        """The precision of the inner layers."""
+        return torch.bfloat16 if self.precision == "bfloat16" else torch.float32
 
 
 AnyRecipe = TypeVar("AnyRecipe", ImageRecipe, TrainingRecipe)

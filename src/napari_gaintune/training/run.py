@@ -84,6 +84,7 @@ class TrainingRun:
             "dose_range_e_per_px": noise.dose_range_e_per_px,
             "pixel_size_range_nm": recipe.pixel_size_range_nm,
             "crop_px": recipe.crop_px,
+            "objects": len(self.data.training) + len(self.data.held_out) - recipe.photographs,
             "trained_on": (
                 f"{self.data.images - recipe.photographs} simulated images of "
                 f"{len(self.data.training) - recipe.photographs} objects (recipe {self.images.name}, seed "

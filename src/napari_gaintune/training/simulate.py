@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from multiprocessing import get_context
@@ -42,15 +42,19 @@ def simulate_object(folder: Path, recipe: ImageRecipe, index: int) -> Path:
     return path
 
 
-def simulate(folder: Path, recipe: ImageRecipe, processes: int) -> Iterator[SimulationReport]:
+def simulate(
+    folder: Path, recipe: ImageRecipe, processes: int, only: Sequence[int] | None = None
+) -> Iterator[SimulationReport]:
     """Make what is missing of the recipe's images in ``folder``; a report after each finished object.
 
+    ``only`` names the objects, where not all of them are wanted.
     Raises SettingError if the folder holds the images of another recipe.
     """
     folder.mkdir(parents=True, exist_ok=True)
     _claim(folder, recipe)
-    objects = -(-recipe.images // recipe.images_per_object)
-    missing = [i for i in range(objects) if not (folder / f"{i:05d}.json").exists()]
+    wanted = range(-(-recipe.images // recipe.images_per_object)) if only is None else only
+    objects = len(wanted)
+    missing = [i for i in wanted if not (folder / f"{i:05d}.json").exists()]
     done = objects - len(missing)
     with ProcessPoolExecutor(processes, mp_context=get_context("spawn"), initializer=_one_thread) as pool:
         for _ in pool.map(simulate_object, [folder] * len(missing), [recipe] * len(missing), missing):

@@ -45,7 +45,7 @@ def new_state(recipe: TrainingRecipe, device: torch.device) -> TrainingState:
     """A fresh network from the recipe's seed, with its optimiser."""
     torch.manual_seed(recipe.seed)
     network = build_network(recipe.architecture, **recipe.options)
-    network.compute_dtype = getattr(torch, recipe.precision)
+    network.compute_dtype = recipe.compute_dtype
     if recipe.direct_start:
         start_direct(network)
     network.to(device)
@@ -101,7 +101,7 @@ def training_step(state: TrainingState, batch: Batch, recipe: TrainingRecipe) ->
 def averaged_network(state: TrainingState, recipe: TrainingRecipe) -> Network:
     """A network with the averaged weights: the one that is validated and kept."""
     network = build_network(recipe.architecture, **recipe.options)
-    network.compute_dtype = getattr(torch, recipe.precision)
+    network.compute_dtype = recipe.compute_dtype
     network.load_state_dict(state.average)
     return network.to(next(state.network.parameters()).device).requires_grad_(False).eval()
 

@@ -33,7 +33,7 @@ class Situation:
 OBJECTIVES: dict[str, Callable[[Situation], Objective]] = {
     "auto": lambda now: ArchitecturalBlindSpot() if now.is_blind else NoiseResampling(now.noise_model()),
     "blind-spot": lambda now: ArchitecturalBlindSpot() if now.is_blind else MaskedBlindSpot(),
-    "sure": lambda now: SureGaussian(now.noise_sd, now.compute_dtype),
+    "sure": lambda now: SureGaussian(now.noise_sd, now.is_blind, now.compute_dtype),
     "resampling": lambda now: NoiseResampling(now.noise_model()),
 }
 

@@ -22,8 +22,7 @@ def sure_gaussian(denoise: Denoise, noisy: Tensor, sigma: float, probe: Tensor, 
     ``probe`` are (b, 1, h, w), ``sigma`` and ``step`` in the unit of ``noisy``; returns (b, 1, h, w) in that unit
     squared. Raises NoiseModelError if sigma <= 0. Stein 1981; Monte-Carlo divergence of Ramani et al. 2008, eq. 13.
     """
-    if not sigma > 0:
-        raise NoiseModelError(f"noise_sd = {sigma}: SURE needs a noise level above 0; give one, or let it be estimated")
+    _check(sigma)
     denoised, shifted = denoise(torch.cat([noisy, noisy + step * probe])).chunk(2)
     divergence = probe * (shifted - denoised) / step
     return (denoised - noisy).square() - sigma**2 + 2 * sigma**2 * divergence
@@ -31,15 +30,27 @@ def sure_gaussian(denoise: Denoise, noisy: Tensor, sigma: float, probe: Tensor, 
 
 @dataclass(frozen=True)
 class SureGaussian:
-    """SURE with one Rademacher probe a step: of all probes of variance 1 the one with the least spread."""
+    """SURE with one Rademacher probe a step: of all probes of variance 1 the one with the least spread.
+
+    A blind network's divergence is zero, pixel by pixel: it is left out, and with it the spread of its estimate.
+    """
 
     sigma: float
+    is_blind: bool = field(default=False, repr=False)
     compute_dtype: torch.dtype = field(default=torch.float32, repr=False)
     name: str = field(default="sure", repr=False)
     needs_pseudo_clean: bool = field(default=False, repr=False)
 
     def pixel_loss(self, denoise: Denoise, crop: Crop, generator: Generator, every_target: bool = False) -> PixelLoss:
+        if self.is_blind:
+            _check(self.sigma)
+            return PixelLoss((denoise(crop.noisy) - crop.noisy).square() - self.sigma**2, crop.targets)
         signs = torch.randint(0, 2, crop.noisy.shape, generator=generator) * 2 - 1
         probe = signs.to(crop.noisy.device, crop.noisy.dtype)
         step = self.sigma * FINITE_DIFFERENCE[self.compute_dtype]
         return PixelLoss(sure_gaussian(denoise, crop.noisy, self.sigma, probe, step), crop.targets)
+
+
+def _check(sigma: float) -> None:
+    if not sigma > 0:
+        raise NoiseModelError(f"noise_sd = {sigma}: SURE needs a noise level above 0; give one, or let it be estimated")
