@@ -77,6 +77,7 @@ class FrameSeries(Protocol):
     calibration: Calibration  # one entry per axis of `shape`
     shape: tuple[int, ...]  # (..., height, width); the leading axes are walked in C order as frames
     dtype: np.dtype[Any]
+    is_scanned: bool  # the file says that it is of a scanning microscope (STEM)
 
     def __len__(self) -> int: ...
 
@@ -91,6 +92,8 @@ class FrameSeries(Protocol):
 
 class ArraySeries:
     """A numpy or dask array, (..., height, width), as a series of frames."""
+
+    is_scanned = False
 
     def __init__(self, data: Any, name: str = "image", calibration: Calibration | None = None) -> None:
         check_array(data, name)

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from napari_gaintune.errors import ImageError
 from napari_gaintune.image import ArraySeries
-from napari_gaintune.io import open_series
+from napari_gaintune.io import open_series, series_from
 
 from .helpers import signal_of, sum_of_first_pixels, whole
 
@@ -65,6 +65,17 @@ def test_an_hdf5_file_is_closed_and_reopened(tmp_path, hs, counts):
     del series
     with h5py.File(path, "r+"):
         pass
+
+
+@pytest.mark.parametrize(("mode", "expected"), [("STEM", True), ("TEM", False), (None, False)])
+def test_whether_the_image_was_scanned_is_read_from_file_and_signal(tmp_path, hs, counts, mode, expected):
+    signal = signal_of(hs, counts)
+    if mode:
+        signal.metadata.set_item("Acquisition_instrument.TEM.acquisition_mode", mode)
+    signal.save(tmp_path / "a.hspy")
+    with open_series(tmp_path / "a.hspy") as series:
+        assert series.is_scanned is expected
+    assert series_from(signal).is_scanned is expected
 
 
 def test_hspy_frames_are_read_in_other_processes(tmp_path, hs, counts):

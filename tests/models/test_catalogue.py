@@ -32,6 +32,20 @@ def test_a_saved_model_loads_bit_identical(tmp_path: Path, kind: str) -> None:
     assert [card.name for card in list_models(tmp_path)] == ["small"]
 
 
+@pytest.mark.parametrize("name", [card.name for card in list_models() if card.architecture.startswith("blindspot")])
+def test_a_shipped_blind_spot_model_is_blind_after_its_training(name: str) -> None:
+    """At the precision it was trained in and at full precision, on counts of every dose that it knows."""
+    network = load_denoiser(name).network
+    for dose, dtype in ((0.1, torch.float32), (0.45, torch.bfloat16), (10.0, torch.float32)):
+        network.compute_dtype = dtype
+        noisy = torch.poisson(torch.full((1, 1, 150, 131), dose), generator=torch.Generator().manual_seed(1))
+        denoised = network(noisy.requires_grad_())
+        for y, x in ((0, 0), (149, 130), (0, 130), (77, 64), (78, 64), (31, 97), (148, 5)):
+            (gradient,) = torch.autograd.grad(denoised[0, 0, y, x], noisy, retain_graph=True)
+            assert gradient[0, 0, y, x].item() == 0
+            assert gradient.abs().sum() > 0
+
+
 def test_one_flipped_bit_in_the_weights_is_noticed(tmp_path: Path) -> None:
     weights = saved(tmp_path)
     content = bytearray(weights.read_bytes())

@@ -84,6 +84,16 @@ def test_the_dose_is_estimated_where_no_detector_gain_is_given() -> None:
     assert choose_model(frames, DenoiseConfig(), 0).name == "better, low dose"
 
 
+@pytest.mark.usefixtures("catalogue")
+def test_a_file_that_says_it_was_scanned_gets_a_stem_model_unless_told_otherwise() -> None:
+    frames = series(0.5, 0.01)
+    frames.is_scanned = True
+    choice = choose_model(frames, DenoiseConfig(), 0)
+    assert choice.name == "scan"
+    assert "STEM (as the file says)" in choice.reason
+    assert choose_model(frames, DenoiseConfig(modality="HRTEM"), 0).name == "better, low dose"
+
+
 def test_a_named_model_is_taken_without_a_look_at_the_frames() -> None:
     choice = choose_model(series(0.5, 0.01), DenoiseConfig(model="dncnn-hrtem"), 10**9)
     assert (choice.name, choice.reason) == ("dncnn-hrtem", "")

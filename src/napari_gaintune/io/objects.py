@@ -11,7 +11,7 @@ from ..errors import ImageError
 from ..image import ArraySeries, Calibration, FrameSeries
 from .calibration import AxisScale, axis_letter, calibration_of, short_unit
 from .readers import open_series
-from .rosettasciio_files import check_signal_axes, signal_calibration
+from .rosettasciio_files import check_signal_axes, says_scanned, signal_calibration
 
 IMAGE_LAYERS = ("image", "labels")  # low-count integer images often arrive as Labels
 
@@ -102,4 +102,6 @@ def _from_signal(signal: Any, name: str) -> FrameSeries:
     check_signal_axes(axes, title)
     if len(axes) > 4:
         return ArraySeries(signal.data, title)  # refuses it with the reason
-    return ArraySeries(signal.data, title, signal_calibration(axes))
+    series = ArraySeries(signal.data, title, signal_calibration(axes))
+    series.is_scanned = says_scanned(signal.metadata.as_dictionary())
+    return series

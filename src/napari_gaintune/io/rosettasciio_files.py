@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import importlib
 import weakref
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +51,7 @@ class RosettasciioSeries(FileSeries):
                 name = path.name if len(signals) == 1 else f"{path.name}[{self._dataset}]"
                 calibration = signal_calibration(chosen["axes"])
                 super().__init__([path], chosen["data"].shape, chosen["data"].dtype, calibration, name)
+                self.is_scanned = says_scanned(chosen.get("metadata", {}))
             except BaseException:
                 _close_file(*(signal["data"] for signal in signals))
                 raise
@@ -155,6 +156,12 @@ def check_signal_axes(axes: Iterable[dict[str, Any]], name: str) -> None:
             f"{name}: axes {kinds}; an image needs exactly two signal axes, the last two: "
             "signal.transpose(signal_axes=('x', 'y')) in hyperspy"
         )
+
+
+def says_scanned(metadata: Mapping[str, Any]) -> bool:
+    """Whether metadata as hyperspy has them say that the image is of a scanning transmission microscope."""
+    microscope = metadata.get("Acquisition_instrument", {}).get("TEM", {})
+    return str(microscope.get("acquisition_mode", "")).upper() == "STEM"
 
 
 def signal_calibration(axes: Iterable[dict[str, Any]]) -> Calibration:

@@ -72,6 +72,8 @@ class FileSeries(ABC):
     Implements FrameSeries, is a context manager, and can be pickled (to other processes, with dask).
     """
 
+    is_scanned = False
+
     def __init__(
         self, paths: Sequence[Path], shape: tuple[int, ...], dtype: np.dtype[Any], calibration: Calibration, name: str
     ) -> None:

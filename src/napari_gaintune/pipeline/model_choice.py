@@ -37,7 +37,7 @@ def choose_model(series: FrameSeries, config: DenoiseConfig, first_frame: int) -
     if config.model != "auto":
         return Choice(config.model, "")
     pixel_size_nm = series.calibration.pixel_size_nm
-    modality, why = _modality(config, pixel_size_nm)
+    modality, why = _modality(config, pixel_size_nm, getattr(series, "is_scanned", False))
     counting = [card for card in list_models() if card.intensity_unit == "electrons"]
     if not counting:
         raise ModelError("no model for electron micrographs is installed; name one with --model, or install again")
@@ -77,9 +77,11 @@ def promised_gain_db(card: ModelCard, dose_e_per_px: float | None) -> float:
     return gains[min(gains, key=lambda dose: abs(np.log(dose) - wanted))]
 
 
-def _modality(config: DenoiseConfig, pixel_size_nm: Sequence[float] | None) -> tuple[str, str]:
+def _modality(config: DenoiseConfig, pixel_size_nm: Sequence[float] | None, is_scanned: bool) -> tuple[str, str]:
     if config.modality != "auto":
         return config.modality, config.modality
+    if is_scanned:
+        return "STEM", "STEM (as the file says)"
     if pixel_size_nm is None:
         return "HRTEM", "HRTEM (no pixel size is known; if it is something else, say so: modality)"
     if max(pixel_size_nm) >= LOW_MAGNIFICATION_FROM_NM:
