@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -69,12 +70,21 @@ def local_part(recipe: TrainingRecipe, step: int, stride: int) -> tuple[slice, s
     return slice(int(starts[0]), int(starts[0]) + side), slice(int(starts[1]), int(starts[1]) + side)
 
 
-def training_step(state: TrainingState, batch: Batch, recipe: TrainingRecipe) -> Tensor:
+def compiled(network: Network, device: torch.device) -> Callable[[Tensor], Tensor]:
+    """The convolutions as CUDA graphs on a GPU that torch can compile for; as they are elsewhere."""
+    if device.type != "cuda" or find_spec("triton") is None:
+        return network.local
+    return torch.compile(network.local, mode="reduce-overhead")
+
+
+def training_step(
+    state: TrainingState, batch: Batch, recipe: TrainingRecipe, local: Callable[[Tensor], Tensor] | None = None
+) -> Tensor:
     """One step; returns its loss (a scalar left on the device), the mean of log(squared error / noise variance + floor).
 
     The logarithm of each crop's own error: what is averaged is, up to a factor, its PSNR. An error in plain squares would
     be that of the highest doses and the strongest contrasts alone; crops that are nearly flat would count for nothing
-    under it, and for too much without the floor.
+    under it, and for too much without the floor. ``local`` stands for the network's own, where it was compiled.
     """
     device = next(state.network.parameters()).device
     clean, noisy, divisor = (part.to(device, non_blocking=True) for part in (batch.clean, batch.noisy, batch.divisor))
@@ -83,7 +93,8 @@ def training_step(state: TrainingState, batch: Batch, recipe: TrainingRecipe) ->
     state.optimiser.zero_grad(set_to_none=True)
     prepared = state.network.whole_frame(noisy)
     rows, columns = local_part(recipe, state.step, state.network.stride)
-    denoised, truth = state.network.local(prepared[..., rows, columns]), clean[..., rows, columns]
+    denoised = (local or state.network.local)(prepared[..., rows, columns].contiguous())
+    truth = clean[..., rows, columns]
     errors = (denoised - truth).square().mean(dim=(1, 2, 3)) / divisor.flatten()
     loss: Tensor = (errors + ERROR_FLOOR).log().mean()
     loss.backward()  # type: ignore[no-untyped-call]
@@ -93,8 +104,8 @@ def training_step(state: TrainingState, batch: Batch, recipe: TrainingRecipe) ->
     # a young average follows the weights closely, an old one smooths over 1 / (1 - decay) steps
     decay = min(recipe.average_decay, (1 + state.step) / (10 + state.step))
     with torch.no_grad():
-        for name, parameter in state.network.named_parameters():
-            state.average[name].lerp_(parameter, 1 - decay)
+        parameters = dict(state.network.named_parameters())
+        torch._foreach_lerp_([state.average[name] for name in parameters], list(parameters.values()), 1 - decay)
     return loss.detach()
 
 
@@ -154,11 +165,12 @@ def train(
     began, begun_at, saved, waited = time.perf_counter(), state.step, time.perf_counter(), 0.0
     seconds_before, losses = state.seconds, []
     source = batches(data, recipe, state.step, loader_threads())
+    local = compiled(state.network, next(state.network.parameters()).device)
     while state.step < recipe.steps:
         asked = time.perf_counter()
         batch = next(source)
         waited += time.perf_counter() - asked
-        losses.append(training_step(state, batch, recipe))
+        losses.append(training_step(state, batch, recipe, local))
         now = time.perf_counter()
         is_last = state.step == recipe.steps
         is_due = now - saved > seconds_between_checkpoints or is_last
