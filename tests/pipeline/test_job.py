@@ -336,16 +336,22 @@ def test_hot_pixels_are_told_with_their_place(dncnn: str, rng: np.random.Generat
 
 
 @pytest.mark.parametrize(
-    ("objective", "dose", "warns"), [("sure", 0.5, True), ("sure", 20, False), ("auto", 0.5, False)]
+    ("settings", "dose", "warns"),
+    [
+        ({"objective": "sure", "noise": "gaussian"}, 0.5, True),
+        ({"objective": "sure", "noise": "gaussian"}, 20, False),
+        ({"objective": "sure"}, 0.5, False),
+        ({"noise": "gaussian"}, 0.5, False),
+    ],
 )
-def test_sure_on_few_electrons_is_told(
-    objective: str, dose: float, warns: bool, tmp_path: Path, rng: np.random.Generator
+def test_sure_for_gaussian_noise_on_few_electrons_is_told(
+    settings: dict[str, str], dose: float, warns: bool, tmp_path: Path, rng: np.random.Generator
 ) -> None:
     counts = rng.poisson(dose, SHAPE)
     for kind, is_blind in (("dncnn bias-free", False), ("blind-spot, 2 poolings", True)):
         model = small_model(tmp_path / kind, kind)
-        message = denoise(counts, model=model, objective=objective, steps=0, detector_gain=1).frames[0].message
-        assert ("SURE takes the noise for Gaussian" in message) is (warns and not is_blind)
+        message = denoise(counts, model=model, steps=0, detector_gain=1, **settings).frames[0].message
+        assert ("SURE was told" in message) is (warns and not is_blind)
 
 
 def test_dose_is_told(dncnn: str, rng: np.random.Generator) -> None:

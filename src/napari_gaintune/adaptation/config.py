@@ -46,7 +46,7 @@ class AdaptationConfig(BaseModel):
         json_schema_extra={"advanced": True},
     )  # fmt: skip
     noise: NoiseName = Field(
-        "auto", title="Noise", description="Noise that resampling draws; auto: Poisson for a model in electrons.",
+        "auto", title="Noise", description="Noise that SURE and resampling reckon with; auto: Poisson for electrons.",
         json_schema_extra={"advanced": True},
     )  # fmt: skip
     noise_sd: float = Field(

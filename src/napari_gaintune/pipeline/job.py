@@ -147,7 +147,7 @@ class DenoiseJob:
         noisy = torch.from_numpy(scale.to_model(seen))
         card, dose = self.denoiser.card, float(noisy.mean())
         notes += dose_notes(dose, scale, self.config.detector_offset, card)
-        notes += objective_notes(self.config.objective, self.denoiser.network.is_blind, dose, card)
+        notes += objective_notes(self.config, self.denoiser.network.is_blind, dose, card)
         notes += hot_pixel_notes(counts, noise_sd(counts))
         return _Loaded(index, position, scale, noisy, notes)
 

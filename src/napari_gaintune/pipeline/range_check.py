@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from scipy.ndimage import median_filter
 
+from ..adaptation.config import AdaptationConfig
 from ..image import Float32
 from ..models.card import ModelCard
 from ..noise.intensity import IntensityScale
@@ -69,13 +70,14 @@ def dose_notes(dose_e_per_px: float, scale: IntensityScale, known_offset: float,
     ]
 
 
-def objective_notes(objective: str, is_blind: bool, dose_e_per_px: float, card: ModelCard) -> list[str]:
-    """A note if SURE is asked of counts so low that a network can please it without denoising: they are whole numbers."""
-    if objective != "sure" or is_blind or card.intensity_unit != "electrons" or dose_e_per_px > GAUSSIAN_FROM_E_PER_PX:
+def objective_notes(config: AdaptationConfig, is_blind: bool, dose_e_per_px: float, card: ModelCard) -> list[str]:
+    """A note if SURE for Gaussian noise is asked of a few counts: a network can please it without denoising."""
+    asked = config.objective == "sure" and config.noise == "gaussian" and not is_blind
+    if not asked or card.intensity_unit != "electrons" or dose_e_per_px > GAUSSIAN_FROM_E_PER_PX:
         return []
     return [
-        f"SURE takes the noise for Gaussian, which counts of {dose_e_per_px:.2g} e⁻/px are not: it can do great harm to "
-        "this model; choose another objective"
+        f"SURE was told that the noise is Gaussian, which counts of {dose_e_per_px:.2g} e⁻/px are not: it can do great harm "
+        "to this model; set noise to poisson"
     ]
 
 

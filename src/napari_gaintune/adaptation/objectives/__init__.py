@@ -12,7 +12,7 @@ from ..config import NoiseName, ObjectiveName
 from .base import Crop, Denoise, Objective, PixelLoss
 from .blindspot import ArchitecturalBlindSpot, MaskedBlindSpot
 from .resampling import NoiseResampling
-from .sure import SureGaussian
+from .sure import SureGaussian, SurePoisson
 
 
 @dataclass(frozen=True)
@@ -25,15 +25,24 @@ class Situation:
     noise_sd: float
     compute_dtype: torch.dtype = torch.float32
 
+    @property
+    def counts(self) -> bool:
+        """Whether the noise is that of counted electrons."""
+        return self.intensity_unit == "electrons" if self.noise == "auto" else self.noise == "poisson"
+
     def noise_model(self) -> NoiseModel:
-        counts = self.intensity_unit == "electrons" if self.noise == "auto" else self.noise == "poisson"
-        return Poisson() if counts else Gaussian(self.noise_sd)
+        return Poisson() if self.counts else Gaussian(self.noise_sd)
+
+    def sure(self) -> Objective:
+        if self.counts:
+            return SurePoisson(self.is_blind, self.compute_dtype)
+        return SureGaussian(self.noise_sd, self.is_blind, self.compute_dtype)
 
 
 OBJECTIVES: dict[str, Callable[[Situation], Objective]] = {
     "auto": lambda now: ArchitecturalBlindSpot() if now.is_blind else NoiseResampling(now.noise_model()),
     "blind-spot": lambda now: ArchitecturalBlindSpot() if now.is_blind else MaskedBlindSpot(),
-    "sure": lambda now: SureGaussian(now.noise_sd, now.is_blind, now.compute_dtype),
+    "sure": lambda now: now.sure(),
     "resampling": lambda now: NoiseResampling(now.noise_model()),
 }
 

@@ -1,4 +1,4 @@
-"""Stein's unbiased risk estimate for Gaussian noise (Stein 1981; Mohan 2021, eq. 5)."""
+"""Unbiased estimates of the squared error, for Gaussian noise (Stein 1981; Mohan 2021, eq. 5) and for Poisson noise."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from torch import Generator, Tensor
 from ...errors import NoiseModelError
 from .base import Crop, Denoise, PixelLoss
 
-FINITE_DIFFERENCE = {torch.float32: 1e-2, torch.bfloat16: 1e-1}  # in units of sigma
+FINITE_DIFFERENCE = {torch.float32: 1e-2, torch.bfloat16: 1e-1}  # in units of the noise's standard deviation
 
 
 def sure_gaussian(denoise: Denoise, noisy: Tensor, sigma: float, probe: Tensor, step: float) -> Tensor:
@@ -26,6 +26,38 @@ def sure_gaussian(denoise: Denoise, noisy: Tensor, sigma: float, probe: Tensor, 
     denoised, shifted = denoise(torch.cat([noisy, noisy + step * probe])).chunk(2)
     divergence = probe * (shifted - denoised) / step
     return (denoised - noisy).square() - sigma**2 + 2 * sigma**2 * divergence
+
+
+def sure_poisson(denoise: Denoise, counts: Tensor, probe: Tensor, step: float) -> Tensor:
+    """The same for Poisson noise: ``counts`` (b, 1, h, w) in electrons, ``probe`` as there, ``step`` in noise deviations.
+
+    (f(y) - y)**2 - y + 2 sqrt(y) b (f(y + step sqrt(y) b) - f(y)) / step: the variance of a count is estimated by the count
+    itself, and the output's change on taking one electron away, y (f(y) - f(y - 1)), by its derivative (Hudson 1978;
+    Le Montagner et al. 2014). That is exact for a denoiser that is linear in each single electron, which any is that
+    averages many; without noise to average it is not. A negative value, as a detector's offset leaves some, counts as 0.
+    """
+    variance = counts.clamp_min(0)
+    change = variance.sqrt() * probe
+    denoised, shifted = denoise(torch.cat([counts, counts + step * change])).chunk(2)
+    return (denoised - counts).square() - variance + 2 * change * (shifted - denoised) / step
+
+
+@dataclass(frozen=True)
+class SurePoisson:
+    """SURE for counted electrons, with one Rademacher probe a step. A blind network's derivative term is zero."""
+
+    is_blind: bool = field(default=False, repr=False)
+    compute_dtype: torch.dtype = field(default=torch.float32, repr=False)
+    name: str = field(default="sure", repr=False)
+    needs_pseudo_clean: bool = field(default=False, repr=False)
+
+    def pixel_loss(self, denoise: Denoise, crop: Crop, generator: Generator, every_target: bool = False) -> PixelLoss:
+        if self.is_blind:
+            values = (denoise(crop.noisy) - crop.noisy).square() - crop.noisy.clamp_min(0)
+        else:
+            probe, step = _signs(crop.noisy, generator), FINITE_DIFFERENCE[self.compute_dtype]
+            values = sure_poisson(denoise, crop.noisy, probe, step)
+        return PixelLoss(values, crop.targets)
 
 
 @dataclass(frozen=True)
@@ -45,10 +77,14 @@ class SureGaussian:
         if self.is_blind:
             _check(self.sigma)
             return PixelLoss((denoise(crop.noisy) - crop.noisy).square() - self.sigma**2, crop.targets)
-        signs = torch.randint(0, 2, crop.noisy.shape, generator=generator) * 2 - 1
-        probe = signs.to(crop.noisy.device, crop.noisy.dtype)
+        probe = _signs(crop.noisy, generator)
         step = self.sigma * FINITE_DIFFERENCE[self.compute_dtype]
         return PixelLoss(sure_gaussian(denoise, crop.noisy, self.sigma, probe, step), crop.targets)
+
+
+def _signs(like: Tensor, generator: Generator) -> Tensor:
+    signs = torch.randint(0, 2, like.shape, generator=generator) * 2 - 1
+    return signs.to(like.device, like.dtype)
 
 
 def _check(sigma: float) -> None:
