@@ -13,7 +13,9 @@ from napari_gaintune.adaptation.config import AdaptationConfig, checked
 from napari_gaintune.adaptation.crops import HELD_OUT_FRACTION, Frames
 from napari_gaintune.adaptation.loop import CROP_MARGIN_PX, RunningAverage, Step, adapt
 from napari_gaintune.adaptation.objectives import OBJECTIVES, Objective, PixelLoss, Situation, build_objective
+from napari_gaintune.adaptation.objectives.base import JudgesItself
 from napari_gaintune.adaptation.objectives.resampling import NoiseResampling
+from napari_gaintune.adaptation.objectives.sure import SureGaussian
 from napari_gaintune.adaptation.parameters import State, merge, tuned
 from napari_gaintune.errors import SettingError
 from napari_gaintune.models.denoiser import Denoiser
@@ -112,7 +114,7 @@ def test_every_crop_has_targets_however_small(size: int) -> None:
 
 
 @dataclass(frozen=True)
-class Push:
+class Push(JudgesItself):
     """An objective that lowers every output pixel, or, ``by_chance``, lowers or raises them all."""
 
     by_chance: bool
@@ -167,7 +169,8 @@ def test_the_judges_noise_does_not_know_which_pixels_are_held_out() -> None:
     frames = Frames.build([frame], [frame], 4, chance)
     config = checked(AdaptationConfig, {"steps": 0, "crop_size_px": 128})
     with tuned(Denoiser(CARD, make("dncnn"))) as handle:
-        list(adapt(handle, frames, NoiseResampling(Recording()), config, chance))
+        judge = NoiseResampling(Recording(), SureGaussian(SIGMA))
+        list(adapt(handle, frames, NoiseResampling(Recording(), judge), config, chance))
     noise = drawn[0][0, 0][frames.held_out[0]]
     assert abs(float(noise.mean())) < 6 / len(noise) ** 0.5
     assert abs(float(noise.var()) - 1) < 6 * (2 / len(noise)) ** 0.5
@@ -183,6 +186,21 @@ def test_a_run_that_does_harm_gives_the_pretrained_result() -> None:
     assert steps[-1].best_step == 0
     assert torch.equal(result, predict(right, noisy))
     assert all(torch.equal(gain, torch.ones_like(gain)) for gain in gains)
+
+
+@pytest.mark.parametrize("kind", [kind for kind in SMALL if not kind.startswith("blind-spot")])
+def test_resampling_is_judged_by_the_true_change_of_the_error(kind: str) -> None:
+    """Its own loss never looks at the frame: it would tell of many times the change, or of one where there is harm."""
+    network, noisy, truth = make(kind), noisy_frame(size=120), scene(120)
+    [parameter for parameter in network.parameters() if parameter.ndim == 4][-1].mul_(3)
+    before = predict(network, noisy)
+    _, steps, after = run(network, "resampling", noisy, steps=60, crop_size_px=120)
+    (judged,) = (step.change for step in steps if step.step == steps[-1].best_step)
+    assert judged is not None
+    true = (after - truth).square().mean() - (before - truth).square().mean()
+    # of the noise in (f1 - f0)(f1 + f0 - 2 y) there is left: 2 sigma times the change, over all pixels
+    spread = 2 * SIGMA * float((after - before).square().mean()) ** 0.5 / 120
+    assert abs(judged - float(true)) < 6 * spread
 
 
 def test_the_best_step_has_the_lowest_change_of_all_that_were_judged() -> None:

@@ -166,7 +166,7 @@ def test_resampling_draws_the_noise_it_says_and_looks_at_the_frame_only_through_
 
     for noisy in (pseudo + 1, pseudo - 1):
         crop = everything(noisy, pseudo)
-        loss = NoiseResampling(sampler).pixel_loss(record, crop, generator.manual_seed(7)).mean()
+        loss = NoiseResampling(sampler, SureGaussian(SIGMA)).pixel_loss(record, crop, generator.manual_seed(7)).mean()
     assert torch.equal(drawn[0], drawn[1])
     noise = drawn[0] - pseudo
     variance = SIGMA**2 if isinstance(sampler, Gaussian) else float(pseudo.mean())

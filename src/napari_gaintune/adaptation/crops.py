@@ -42,8 +42,13 @@ class Frames:
             windows.append((index, rows, columns))
         return self._cut(windows, device, held_out=False)
 
-    def validation_crops(self, size_px: int, generator: Generator, device: torch.device) -> list[Crop]:
-        """At most ``VALIDATION_CROPS`` crops drawn once; where two overlap, a pixel is a target in the first only."""
+    def validation_crops(
+        self, size_px: int, generator: Generator, device: torch.device, held_out: bool = True
+    ) -> list[Crop]:
+        """At most ``VALIDATION_CROPS`` crops drawn once; where two overlap, a pixel is a target in the first only.
+
+        Targets are the held-out pixels, or all of them for a judge other than the loss.
+        """
         places = [
             (index, slice_at(y, size_px, frame.shape[0]), slice_at(x, size_px, frame.shape[1]))
             for index, frame in enumerate(self.noisy)
@@ -54,22 +59,24 @@ class Frames:
         seen = [torch.zeros_like(held_out) for held_out in self.held_out]
         crops = []
         for index, rows, columns in (places[i] for i in chosen):
-            crop = self._cut([(index, rows, columns)], device, held_out=True)
+            crop = self._cut([(index, rows, columns)], device, held_out=True if held_out else None)
             fresh = crop.targets & ~seen[index][rows, columns].to(device)
             seen[index][rows, columns] |= crop.targets[0, 0].cpu()
             crops.append(Crop(crop.noisy, fresh, crop.pseudo_clean))
         return crops
 
-    def _cut(self, windows: Sequence[tuple[int, slice, slice]], device: torch.device, held_out: bool) -> Crop:
+    def _cut(self, windows: Sequence[tuple[int, slice, slice]], device: torch.device, held_out: bool | None) -> Crop:
         noisy = torch.stack([self.noisy[i][rows, columns] for i, rows, columns in windows])[:, None]
         pseudo = None
         if self.pseudo_clean is not None:
             pseudo = torch.stack([self.pseudo_clean[i][rows, columns] for i, rows, columns in windows])[:, None].to(
                 device
             )
-        held = torch.stack([self.held_out[i][rows, columns] == held_out for i, rows, columns in windows])[:, None]
-        inner = torch.stack([self._inner(i, rows, columns) for i, rows, columns in windows])[:, None]
-        return Crop(noisy=noisy.to(device), targets=(held & inner).to(device), pseudo_clean=pseudo)
+        targets = torch.stack([self._inner(i, rows, columns) for i, rows, columns in windows])[:, None]
+        if held_out is not None:
+            chosen = [self.held_out[i][rows, columns] == held_out for i, rows, columns in windows]
+            targets &= torch.stack(chosen)[:, None]
+        return Crop(noisy=noisy.to(device), targets=targets.to(device), pseudo_clean=pseudo)
 
     def _inner(self, index: int, rows: slice, columns: slice) -> Tensor:
         """False near a cut edge, where the network misses neighbours that the frame has; True at the frame's own edge."""

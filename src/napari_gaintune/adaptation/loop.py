@@ -47,10 +47,11 @@ def adapt(
     yield the handle holds that average, so that a preview shows what is judged. ``stop`` is read every step.
     """
     device = handle.movable[0].device
-    crops = frames.validation_crops(config.crop_size_px, generator, device)
+    judge = objective.judge
+    crops = frames.validation_crops(config.crop_size_px, generator, device, held_out=judge is objective)
     # a stream of its own: the one that chose the held-out pixels would draw noise that depends on their choice
     judging_seed = int(torch.randint(2**62, (1,), generator=generator))
-    best = BestOnHeldOut(objective, crops, handle.network, handle.state(), judging_seed)
+    best = BestOnHeldOut(judge, crops, handle.network, handle.state(), judging_seed)
     optimiser, share = torch.optim.Adam(handle.movable), SignalShare()
     average = RunningAverage(handle.state())
     judged = step = 0

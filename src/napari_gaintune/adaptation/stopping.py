@@ -1,4 +1,4 @@
-"""Best so far, judged on held-out pixels against the pre-trained start, pixel by pixel."""
+"""Best so far, judged against the pre-trained start, pixel by pixel."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ STANDARD_ERRORS = 1.0  # how clearly a state must beat the start before it repla
 
 
 class BestOnHeldOut:
-    """Keeps the state with the lowest objective on held-out pixels, of those that clearly beat the start.
+    """Keeps the state with the lowest objective on the pixels of ``crops``, of those that clearly beat the start.
 
     At less than one electron per pixel the noise of the pixels swamps the objective. It is the same noise for every
     state, so states are compared by the pixel-wise difference to the start's loss, in which most of it cancels; and the

@@ -208,7 +208,7 @@ class DenoiseJob:
         if is_first:
             notes = self._size_notes() + notes
         if last.step > 0 and last.best_step == 0 and (is_first or self.config.series == "episodic"):
-            notes.append("no step clearly beat the pre-trained network on held-out pixels, so its result is kept")
+            notes.append("no step clearly beat the pre-trained network, so its result is kept")
         return FrameReport(
             loaded.index, loaded.position, len(self.frames), image, last.step, last.best_step, last.best_step > 0,
             "; ".join(notes), loaded.scale, adapted.objective, dose,

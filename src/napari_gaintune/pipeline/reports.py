@@ -14,7 +14,7 @@ class StepReport:
     """After each adaptation step (step 0 is the pre-trained network).
 
     ``loss`` is the objective on this step's crops, ``validation`` its paired change against the pre-trained network on
-    held-out pixels (negative is better; None where it was not evaluated at this step), both in the model's unit squared.
+    the pixels it is judged on (negative is better; None where it was not evaluated at this step), both in the model's unit squared.
     ``preview`` is the whole denoised frame in the input's unit, where one was made at this step. With ``shared`` the
     adaptation serves all frames, and ``frame`` is the one to be seen in previews. ``progress`` is the part of the whole
     job that is done, 0 to 1; ``seconds_left`` the time for the rest, None while nothing is known of it.
@@ -37,7 +37,7 @@ class StepReport:
 class FrameReport:
     """A finished frame: ``image`` (h, w) float32 in the input's unit, ``frame`` its index in the series.
 
-    ``adapted`` is False where no step beat the pre-trained network on held-out pixels: the image is then the
+    ``adapted`` is False where no step beat the pre-trained network: the image is then the
     pre-trained network's. True is no proof of a better image. ``message`` says what a user should know of this frame
     ("" mostly). ``scale`` is the map from the input's unit to the model's, None for a constant frame, which is returned
     as it is. ``objective`` is what the network was tuned by, with its noise in the model's unit, "" for nothing.

@@ -33,6 +33,9 @@ class Situation:
     def noise_model(self) -> NoiseModel:
         return Poisson() if self.counts else Gaussian(self.noise_sd)
 
+    def resampling(self) -> Objective:
+        return NoiseResampling(self.noise_model(), self.sure())
+
     def sure(self) -> Objective:
         if self.counts:
             return SurePoisson(self.is_blind, self.compute_dtype)
@@ -40,10 +43,10 @@ class Situation:
 
 
 OBJECTIVES: dict[str, Callable[[Situation], Objective]] = {
-    "auto": lambda now: ArchitecturalBlindSpot() if now.is_blind else NoiseResampling(now.noise_model()),
+    "auto": lambda now: ArchitecturalBlindSpot() if now.is_blind else now.resampling(),
     "blind-spot": lambda now: ArchitecturalBlindSpot() if now.is_blind else MaskedBlindSpot(),
     "sure": lambda now: now.sure(),
-    "resampling": lambda now: NoiseResampling(now.noise_model()),
+    "resampling": lambda now: now.resampling(),
 }
 
 

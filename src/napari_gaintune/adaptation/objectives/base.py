@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, Self
 
 from torch import Generator, Tensor
 
@@ -37,6 +37,14 @@ class PixelLoss:
         return (self.values * counted).sum() / counted.sum().clamp_min(1)
 
 
+class JudgesItself:
+    """An objective that looks at the frame: on pixels held out of it, it tells a better state from a worse one."""
+
+    @property
+    def judge(self) -> Self:
+        return self
+
+
 class Objective(Protocol):
     """A loss computed from the noisy image alone.
 
@@ -50,6 +58,11 @@ class Objective(Protocol):
 
     @property
     def needs_pseudo_clean(self) -> bool: ...
+
+    @property
+    def judge(self) -> Objective:
+        """What states are judged by: the objective itself, on held-out pixels, or another one, on all of them."""
+        ...
 
     def pixel_loss(
         self, denoise: Denoise, crop: Crop, generator: Generator, every_target: bool = False

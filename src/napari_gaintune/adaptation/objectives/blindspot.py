@@ -8,14 +8,14 @@ import torch
 from torch import Generator, Tensor
 from torch.nn import functional as F
 
-from .base import Crop, Denoise, PixelLoss
+from .base import Crop, Denoise, JudgesItself, PixelLoss
 
 MASKED_FRACTION = 0.1
 DONOR_REACH_PX = 2
 
 
 @dataclass(frozen=True)
-class ArchitecturalBlindSpot:
+class ArchitecturalBlindSpot(JudgesItself):
     """(f(y)_j - y_j)**2 for a network f whose output j does not depend on y_j (Laine et al. 2019).
 
     Up to the noise variance an unbiased estimate of the squared error, for noise of any distribution with mean zero that
@@ -30,7 +30,7 @@ class ArchitecturalBlindSpot:
 
 
 @dataclass(frozen=True)
-class MaskedBlindSpot:
+class MaskedBlindSpot(JudgesItself):
     """(f(y with the pixels J replaced)_j - y_j)**2, j in J, for any network (Noise2Self; Krull et al. 2019).
 
     ``fraction`` of the targets is replaced, each by a random neighbour within 2 px that is not itself replaced: no

@@ -7,17 +7,19 @@ from dataclasses import dataclass, field
 from torch import Generator
 
 from ...noise.models import NoiseModel
-from .base import Crop, Denoise, PixelLoss
+from .base import Crop, Denoise, Objective, PixelLoss
 
 
 @dataclass(frozen=True)
 class NoiseResampling:
     """(f(x + n) - x)**2 with x = f_pretrained(y) and fresh n from ``noise`` at every step (Vaksman et al. 2020).
 
-    Needs the noise's distribution and a start that is right in the main; it cannot bring back what x has lost.
+    Needs the noise's distribution and a start that is right in the main; it cannot bring back what x has lost. It looks at
+    the frame through x only and cannot see harm, so that states are judged by ``judge``, an estimate of the true error.
     """
 
     noise: NoiseModel
+    judge: Objective
     name: str = field(default="resampling", repr=False)
     needs_pseudo_clean: bool = field(default=True, repr=False)
 

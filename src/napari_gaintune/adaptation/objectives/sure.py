@@ -8,7 +8,7 @@ import torch
 from torch import Generator, Tensor
 
 from ...errors import NoiseModelError
-from .base import Crop, Denoise, PixelLoss
+from .base import Crop, Denoise, JudgesItself, PixelLoss
 
 FINITE_DIFFERENCE = {torch.float32: 1e-2, torch.bfloat16: 1e-1}  # in units of the noise's standard deviation
 
@@ -43,7 +43,7 @@ def sure_poisson(denoise: Denoise, counts: Tensor, probe: Tensor, step: float) -
 
 
 @dataclass(frozen=True)
-class SurePoisson:
+class SurePoisson(JudgesItself):
     """SURE for counted electrons, with one Rademacher probe a step. A blind network's derivative term is zero."""
 
     is_blind: bool = field(default=False, repr=False)
@@ -61,7 +61,7 @@ class SurePoisson:
 
 
 @dataclass(frozen=True)
-class SureGaussian:
+class SureGaussian(JudgesItself):
     """SURE with one Rademacher probe a step: of all probes of variance 1 the one with the least spread.
 
     A blind network's divergence is zero, pixel by pixel: it is left out, and with it the spread of its estimate.
