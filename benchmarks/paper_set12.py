@@ -150,7 +150,9 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--steps", type=int, default=80)
     parser.add_argument("--learning-rate", type=float, default=4e-3)
     parser.add_argument("--crop", type=int, default=128)
-    parser.add_argument("--model", help="instead of the authors': dncnn-general, dncnn-piecewise or a .safetensors file")
+    parser.add_argument(
+        "--model", help="instead of the authors': dncnn-general, dncnn-piecewise or a .safetensors file"
+    )
     parser.add_argument("--bias-free", action="store_true", help="the yardstick: the same network without biases")
     parser.add_argument("--limit", type=int, help="only the first images")
     parser.add_argument("--device", default="auto")

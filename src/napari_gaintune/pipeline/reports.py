@@ -14,7 +14,8 @@ class StepReport:
     """After each adaptation step (step 0 is the pre-trained network).
 
     ``loss`` is the objective on this step's crops, ``validation`` its paired change against the pre-trained network on
-    the pixels it is judged on (negative is better; None where it was not evaluated at this step), both in the model's unit squared.
+    the pixels it is judged on (negative is better; None where it was not judged at this step), both in the model's unit
+    squared.
     ``preview`` is the whole denoised frame in the input's unit, where one was made at this step. With ``shared`` the
     adaptation serves all frames, and ``frame`` is the one to be seen in previews. ``progress`` is the part of the whole
     job that is done, 0 to 1; ``seconds_left`` the time for the rest, None while nothing is known of it.
