@@ -56,7 +56,7 @@ class Frames:
             for x in range(0, frame.shape[1], size_px)
         ]
         chosen = torch.randperm(len(places), generator=generator)[:VALIDATION_CROPS].tolist()
-        seen = [torch.zeros_like(held_out) for held_out in self.held_out]
+        seen = [torch.zeros_like(pixels) for pixels in self.held_out]
         crops = []
         for index, rows, columns in (places[i] for i in chosen):
             crop = self._cut([(index, rows, columns)], device, held_out=True if held_out else None)
