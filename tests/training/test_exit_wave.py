@@ -7,7 +7,7 @@ import pytest
 
 from napari_gaintune.training.crystals import unit_cell
 from napari_gaintune.training.hrtem import ImagingConditions, exit_wave, image_intensity
-from napari_gaintune.training.structures import Specimen
+from napari_gaintune.training.specimen import Specimen
 
 pytest.importorskip("abtem")
 

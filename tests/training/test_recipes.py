@@ -10,7 +10,7 @@ import torch
 from napari_gaintune.errors import SettingError
 from napari_gaintune.training.recipe import RECIPES_FOLDER, ImageRecipe, TrainingRecipe, load_recipe
 from napari_gaintune.training.scenes import HrtemScene, StemScene
-from napari_gaintune.training.structures import SpecimenRecipe
+from napari_gaintune.training.specimen import SpecimenRecipe
 from napari_gaintune.training.supervised import new_state
 
 pytest.importorskip("yaml")

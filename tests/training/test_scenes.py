@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from napari_gaintune.training.scenes import HrtemScene, NaturalScene, PiecewiseScene, Scene, StemScene, TemScene
-from napari_gaintune.training.structures import SpecimenRecipe
+from napari_gaintune.training.specimen import SpecimenRecipe
 
 pytest.importorskip("ase")
 pytest.importorskip("abtem")

@@ -7,7 +7,8 @@ import pytest
 from scipy.spatial import cKDTree
 
 from napari_gaintune.training import crystals, shapes, structures
-from napari_gaintune.training.structures import BUILDERS, SpecimenRecipe
+from napari_gaintune.training.specimen import SpecimenRecipe
+from napari_gaintune.training.structures import BUILDERS
 
 pytest.importorskip("ase")
 

@@ -14,7 +14,8 @@ import tifffile
 
 from .. import examples
 from .hrtem import ImagingConditions, exit_wave, image_intensity
-from .structures import SpecimenRecipe, random_specimen
+from .specimen import SpecimenRecipe
+from .structures import random_specimen
 
 SEED = (2026, 18)
 FRAMES = 40

@@ -9,7 +9,8 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict
 
 from ..hrtem import exit_wave, image_intensity, random_conditions, wavelength_nm
-from ..structures import SpecimenRecipe, random_specimen
+from ..specimen import SpecimenRecipe
+from ..structures import random_specimen
 from .base import Drawn
 
 MARGIN = (

@@ -13,7 +13,8 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict
 from scipy.ndimage import gaussian_filter, map_coordinates
 
-from ..structures import SpecimenRecipe, random_specimen
+from ..specimen import SpecimenRecipe
+from ..structures import random_specimen
 from .base import Drawn, Image
 
 MARGIN = 16  # as in HRTEM; room for drift and jitter, too
