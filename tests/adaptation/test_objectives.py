@@ -48,7 +48,10 @@ def mean_and_standard_error(values: list[float]) -> tuple[float, float]:
 def test_sure_averages_to_the_true_error(kind: str, precision: torch.dtype) -> None:
     network, clean = make(kind), scene()[None, None]
     network.compute_dtype = precision
-    generator, objective = Generator().manual_seed(1), SureGaussian(SIGMA, network.is_blind, precision)
+    generator, objective = (
+        Generator().manual_seed(1),
+        SureGaussian(SIGMA, is_blind=network.is_blind, compute_dtype=precision),
+    )
     excess = []
     for _ in range(150):
         noisy = Gaussian(SIGMA).sample(clean, generator)
@@ -64,7 +67,7 @@ def test_sure_for_counts_averages_to_the_true_error(kind: str) -> None:
     """At half an electron per pixel, where the noise is nothing like Gaussian."""
     dose = 0.5
     network, clean = make(kind), dose * (0.5 + scene())[None, None]
-    generator, objective = Generator().manual_seed(1), SurePoisson(network.is_blind)
+    generator, objective = Generator().manual_seed(1), SurePoisson(is_blind=network.is_blind)
     excess = []
     for _ in range(150):
         noisy = Poisson().sample(clean, generator)

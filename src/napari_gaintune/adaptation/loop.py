@@ -13,7 +13,7 @@ from .crops import Frames
 from .objectives import Crop, Objective
 from .parameters import Handle, State
 from .step_size import SignalShare
-from .stopping import BestOnHeldOut
+from .stopping import BestState
 
 VALIDATE_EVERY = 10
 AVERAGED_STEPS = 10
@@ -51,7 +51,7 @@ def adapt(
     crops = frames.validation_crops(config.crop_size_px, generator, device, held_out=judge is objective)
     # a stream of its own: the one that chose the held-out pixels would draw noise that depends on their choice
     judging_seed = int(torch.randint(2**62, (1,), generator=generator))
-    best = BestOnHeldOut(judge, crops, handle.network, handle.state(), judging_seed)
+    best = BestState(judge, crops, handle.network, handle.state(), judging_seed)
     optimiser, share = torch.optim.Adam(handle.movable), SignalShare()
     average = RunningAverage(handle.state())
     judged = step = 0

@@ -13,7 +13,7 @@ from .parameters import State
 STANDARD_ERRORS = 1.0  # how clearly a state must beat the start before it replaces it
 
 
-class BestOnHeldOut:
+class BestState:
     """Keeps the state with the lowest objective on the pixels of ``crops``, of those that clearly beat the start.
 
     At less than one electron per pixel the noise of the pixels swamps the objective. It is the same noise for every

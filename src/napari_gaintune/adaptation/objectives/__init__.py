@@ -38,8 +38,8 @@ class Situation:
 
     def sure(self) -> Objective:
         if self.counts:
-            return SurePoisson(self.is_blind, self.compute_dtype)
-        return SureGaussian(self.noise_sd, self.is_blind, self.compute_dtype)
+            return SurePoisson(is_blind=self.is_blind, compute_dtype=self.compute_dtype)
+        return SureGaussian(self.noise_sd, is_blind=self.is_blind, compute_dtype=self.compute_dtype)
 
 
 OBJECTIVES: dict[str, Callable[[Situation], Objective]] = {

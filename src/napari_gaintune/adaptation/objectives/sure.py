@@ -42,14 +42,17 @@ def sure_poisson(denoise: Denoise, counts: Tensor, probe: Tensor, step: float) -
     return (denoised - counts).square() - variance + 2 * change * (shifted - denoised) / step
 
 
-@dataclass(frozen=True)
-class SurePoisson(JudgesItself):
-    """SURE for counted electrons, with one Rademacher probe a step. A blind network's derivative term is zero."""
-
+@dataclass(frozen=True, kw_only=True)
+class _Sure(JudgesItself):
     is_blind: bool = field(default=False, repr=False)
     compute_dtype: torch.dtype = field(default=torch.float32, repr=False)
     name: str = field(default="sure", repr=False)
     needs_pseudo_clean: bool = field(default=False, repr=False)
+
+
+@dataclass(frozen=True)
+class SurePoisson(_Sure):
+    """SURE for counted electrons, with one Rademacher probe a step. A blind network's derivative term is zero."""
 
     def pixel_loss(self, denoise: Denoise, crop: Crop, generator: Generator, every_target: bool = False) -> PixelLoss:
         if self.is_blind:
@@ -61,17 +64,13 @@ class SurePoisson(JudgesItself):
 
 
 @dataclass(frozen=True)
-class SureGaussian(JudgesItself):
+class SureGaussian(_Sure):
     """SURE with one Rademacher probe a step: of all probes of variance 1 the one with the least spread.
 
     A blind network's divergence is zero, pixel by pixel: it is left out, and with it the spread of its estimate.
     """
 
     sigma: float
-    is_blind: bool = field(default=False, repr=False)
-    compute_dtype: torch.dtype = field(default=torch.float32, repr=False)
-    name: str = field(default="sure", repr=False)
-    needs_pseudo_clean: bool = field(default=False, repr=False)
 
     def pixel_loss(self, denoise: Denoise, crop: Crop, generator: Generator, every_target: bool = False) -> PixelLoss:
         if self.is_blind:
