@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from napari_gaintune.models.bragg import THRESHOLD, BraggFilter
+from napari_gaintune.models.bragg import FLOOR, THRESHOLD, BraggFilter
 
 SIZE_PX = 192
 WINDOW_PX = 64
@@ -64,9 +64,32 @@ def test_any_size(bragg: BraggFilter, shape: tuple[int, int]) -> None:
     assert torch.isfinite(filtered).all()
 
 
+def test_what_was_found_in_wide_windows_is_found_again_in_narrow_ones(bragg: BraggFilter) -> None:
+    y, x = torch.meshgrid(*[torch.arange(float(SIZE_PX)) - SIZE_PX / 2] * 2, indexing="ij")
+    is_particle = x**2 + y**2 < (SIZE_PX / 3) ** 2
+    truth = 1 + (lattice(contrast=0.6) - 1) * is_particle
+    noisy = counts(truth)
+    narrow, guided = (BraggFilter(32, guided=is_guided).requires_grad_(False) for is_guided in (False, True))
+    alone, shown = squared_error(narrow(noisy), truth), squared_error(guided(noisy, bragg(noisy)), truth)
+    # In 64 px windows a wave of amplitude 0.3 has a peak of (0.3 / 2)**2 (2 / pi)**4 64**2 / (1 / 4) = 60 times the noise's
+    # power, in 32 px windows of 15 times: hardly the threshold of 12, and less between two frequencies.
+    assert shown < 0.8 * alone
+
+
+def test_a_guide_that_found_nothing_opens_nothing(bragg: BraggFilter) -> None:
+    flat = torch.ones(1, 1, SIZE_PX, SIZE_PX)
+    guided, alone = BraggFilter(WINDOW_PX, guided=True).requires_grad_(False), bragg
+    noisy = counts(flat)
+    # the floor leaves FLOOR / (1 + FLOOR) of each amplitude, and squares add up
+    assert (guided(noisy, flat) - alone(noisy)).var().item() < 2 * FLOOR**2
+
+
 def test_neither_detector_gain_nor_dose_need_be_known(bragg: BraggFilter) -> None:
     noisy = counts(lattice())
-    assert torch.equal(bragg(64 * noisy), 64 * bragg(noisy))
+    found = bragg(noisy)
+    guided = BraggFilter(16, guided=True)
+    assert torch.equal(bragg(64 * noisy), 64 * found)
+    assert torch.equal(guided(64 * noisy, 64 * found), 64 * guided(noisy, found))
 
 
 def test_an_image_of_a_batch_does_not_see_the_others(bragg: BraggFilter) -> None:

@@ -66,6 +66,13 @@ def test_a_blind_spot_output_never_sees_its_own_pixel(name: str, shape: tuple[in
     assert own == [0.0] * len(own)
 
 
+def test_what_is_trained_gives_its_part_of_what_the_whole_gives(network: Network) -> None:
+    noisy = torch.rand(2, 1, 32, 44)
+    part = network.trained
+    # the same sums, in batches of another size: a few roundings of values around 1
+    torch.testing.assert_close(part(noisy), part.part_of(network(noisy)), rtol=1e-4, atol=1e-4)
+
+
 def test_only_blind_networks_call_themselves_blind(network: Network) -> None:
     noisy = torch.rand(1, 1, 21, 21, requires_grad=True)
     (gradient,) = torch.autograd.grad(network(noisy)[0, 0, 10, 10], noisy)

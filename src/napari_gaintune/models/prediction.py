@@ -34,7 +34,7 @@ def spans(length: int, tile_px: int, halo_px: int, stride: int) -> Iterator[tupl
     """Pairs (written, read) along one axis.
 
     A read span starts a multiple of ``stride`` after the frame's start and ends a multiple before its end: a network
-    that pools a turned frame counts from the far edge too.
+    that pools a flipped frame counts from the far edge too.
     """
     for start in range(0, length, tile_px):
         end = min(start + tile_px, length)

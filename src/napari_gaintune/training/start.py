@@ -23,9 +23,11 @@ def start_direct(network: Network) -> None:
     and a random net would first spend hundreds of steps learning to pass each pixel through. Counts are not negative, so
     the rectifiers let channel 0 through. Raises SettingError for another architecture.
     """
+    if isinstance(network, BlindSpotUNet):
+        network = network.one_place.unet
     if isinstance(network, LatticeNetwork) and network.filters:
         _last(network).mul_(0)
-    elif isinstance(network, UNet | BlindSpotUNet):
+    elif isinstance(network, UNet):
         _last(network).mul_(QUIET)
     elif isinstance(network, DnCNN):
         *hidden, last = _weights(network.convs)

@@ -91,10 +91,11 @@ def training_step(
     for group in state.optimiser.param_groups:
         group["lr"] = learning_rate(recipe, state.step)
     state.optimiser.zero_grad(set_to_none=True)
-    prepared = state.network.whole_frame(noisy)
-    rows, columns = local_part(recipe, state.step, state.network.stride)
-    denoised = (local or state.network.local)(prepared[..., rows, columns].contiguous())
-    truth = clean[..., rows, columns]
+    network = state.network.trained
+    prepared = network.whole_frame(noisy)
+    rows, columns = local_part(recipe, state.step, network.stride)
+    denoised = (local or network.local)(prepared[..., rows, columns].contiguous())
+    truth = network.part_of(clean[..., rows, columns])
     errors = (denoised - truth).square().mean(dim=(1, 2, 3)) / divisor.flatten()
     loss: Tensor = (errors + ERROR_FLOOR).log().mean()
     loss.backward()  # type: ignore[no-untyped-call]
@@ -165,7 +166,7 @@ def train(
     began, begun_at, saved, waited = time.perf_counter(), state.step, time.perf_counter(), 0.0
     seconds_before, losses = state.seconds, []
     source = batches(data, recipe, state.step, loader_threads())
-    local = compiled(state.network, next(state.network.parameters()).device)
+    local = compiled(state.network.trained, next(state.network.parameters()).device)
     while state.step < recipe.steps:
         asked = time.perf_counter()
         batch = next(source)

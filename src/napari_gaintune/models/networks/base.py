@@ -28,6 +28,15 @@ class Network(nn.Module):
         """The rest: an output pixel depends on what was prepared within ``receptive_field_radius`` of it."""
         raise NotImplementedError
 
+    @property
+    def trained(self) -> Network:
+        """The part that learns in a training; what it gives is compared with ``part_of`` the truth."""
+        return self
+
+    def part_of(self, image: Tensor) -> Tensor:
+        """The pixels of an image that this network gives: all of them."""
+        return image
+
     def forward(self, noisy: Tensor) -> Tensor:
         return self.local(self.whole_frame(noisy))
 

@@ -1,58 +1,101 @@
-"""The architectural blind-spot UNet of Laine et al. 2019, bias-free as the GainTuning authors have it."""
+"""A blind-spot UNet: it leaves out one place of each square of pixels, and gives what belongs there."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import torch
-from torch import Tensor, nn
+from torch import Tensor
+from torch.nn import functional as F
 
-from ..layers import Conv2d
-from .lattice import LatticeNetwork
-from .unet import LEAKY_SLOPE, UNetBody, local_mean, shift_down
+from .base import Network
+from .lattice import pad_to_squares
+from .unet import UNet
+
+SIDE = 2  # of a square, in pixels
+FLIPS: tuple[tuple[int, ...], ...] = ((), (3,), (2,), (2, 3))  # bring each place of a square to its upper left
 
 
-class BlindSpotUNet(LatticeNetwork):
-    """An output pixel sees every neighbour within reach, and never the input pixel at its own place.
+class OnePlaceUNet(Network):
+    """A UNet that gives the upper left pixel of each square of 2 x 2, (b, 1, h, w) -> (b, 1, h / 2, w / 2), for even h, w.
 
-    One half-plane UNet looks only at the rows above a pixel. It runs on the frame in four rotations, and 1 x 1
-    convolutions combine the four answers. Rotations by 0/180 and by 90/270 degrees are two batches, so that a frame
-    need not be padded to a square. With ``bragg_px`` the lattice at the pixel itself, found from others, joins the four
-    answers, and the network starts from it. ``width`` channels at full size, doubling at each of ``levels`` poolings up to
-    ``widest``.
+    Before anything else it puts the mean of the four neighbours, which belong to other places, in the stead of each such
+    pixel. It never sees one, and is left with three quarters of the electrons.
+    """
+
+    def __init__(self, width: int, levels: int, widest: int, bragg_px: int, guided: bool) -> None:
+        super().__init__()
+        self.unet = UNet(width, levels, widest, fold=SIDE, bragg_px=bragg_px, guided=guided)
+        self.stride = self.unet.stride
+        self.receptive_field_radius = self.unet.receptive_field_radius + 1
+
+    def whole_frame(self, noisy: Tensor) -> Tensor:
+        return torch.cat([noisy, self.unet.whole_frame(without_first_place(noisy))[:, 1:]], dim=1)
+
+    def local(self, prepared: Tensor) -> Tensor:
+        seen = torch.cat([without_first_place(prepared[:, :1]), prepared[:, 1:]], dim=1)
+        return self.part_of(self.unet.local(seen))
+
+    def part_of(self, image: Tensor) -> Tensor:
+        return image[..., ::SIDE, ::SIDE]
+
+
+class BlindSpotUNet(Network):
+    """An output pixel depends on pixels of the three other places of the squares, and never on the input pixel at its own.
+
+    One UNet gives the upper left pixels of all squares; on the frame flipped it gives the other three. After the
+    asymmetric blind spot of Lee et al. 2022 and the invariance of Batson and Royer 2019, in the stead of four half planes
+    (Laine et al. 2019): a quarter of the electrons is lost, and an ordinary UNet does the rest. ``width``, ``levels``,
+    ``widest``, ``bragg_px`` and ``guided`` are the UNet's; lattices, too, are found without the place they are used at.
     """
 
     is_blind = True
 
-    def __init__(self, width: int = 16, levels: int = 4, widest: int = 96, bragg_px: int = 0) -> None:
-        super().__init__(fold=2, bragg_px=bragg_px)
-        self.half_plane = UNetBody(width, levels, widest, half_plane=True, in_channels=2)
-        self.head = nn.ModuleList(
-            [
-                Conv2d(4 * width + len(self.filters), 4 * width, 1, bias=False, slope=LEAKY_SLOPE),
-                Conv2d(4 * width, 2 * width, 1, bias=False, slope=LEAKY_SLOPE),
-                Conv2d(2 * width, 1, 1, bias=False, slope=1.0),
-            ]
-        )
-        self.stride = 2**levels
-        self.receptive_field_radius = self.half_plane.reach + 1 + self.stride - 1
+    def __init__(
+        self, width: int = 32, levels: int = 3, widest: int = 128, bragg_px: int = 0, guided: bool = True
+    ) -> None:
+        super().__init__()
+        self.one_place = OnePlaceUNet(width, levels, widest, bragg_px, guided)
+        self.stride = self.one_place.stride
+        self.receptive_field_radius = self.one_place.receptive_field_radius
+
+    @property
+    def trained(self) -> Network:
+        """The four places share their weights: what learns one has learnt all."""
+        return self.one_place
+
+    def whole_frame(self, noisy: Tensor) -> Tensor:
+        """The frame, and for each place the lattices found without it."""
+        even = pad_to_squares(noisy, SIDE)
+        lattices = [flip(self.one_place.whole_frame(flip(even, dims))[:, 1:], dims) for dims in FLIPS]
+        return torch.cat([even, *lattices], dim=1)[..., : noisy.shape[-2], : noisy.shape[-1]]
 
     def local(self, prepared: Tensor) -> Tensor:
+        even = pad_to_squares(prepared, SIDE)
+        flipped = torch.cat([flip(place, dims) for place, dims in zip(self._places(even), FLIPS, strict=True)])
+        upper_left = self.one_place.local(flipped).chunk(len(FLIPS))
+        squares = torch.cat([flip(part, dims) for part, dims in zip(upper_left, FLIPS, strict=True)], dim=1)
+        return F.pixel_shuffle(squares, SIDE)[..., : prepared.shape[-2], : prepared.shape[-1]]
+
+    def _places(self, prepared: Tensor) -> Iterator[Tensor]:
+        """The frame with the lattices of each place."""
         noisy, lattices = prepared[:, :1], prepared[:, 1:]
-        views: list[Tensor] = [noisy] * 4
-        means = torch.zeros_like(noisy)
-        for turns in (0, 1):  # quarter turns; each batch holds a view and its opposite, which have one shape
-            pair = torch.cat([noisy.rot90(turns, (2, 3)), noisy.rot90(turns + 2, (2, 3))])
-            mean = local_mean(pair, self.stride, half_plane=True)
-            features = self.half_plane(self.inner(torch.cat([pair - mean, mean], dim=1)))
-            one, other = features.chunk(2)
-            views[turns], views[turns + 2] = one.rot90(-turns, (2, 3)), other.rot90(-turns - 2, (2, 3))
-            above, below = shift_down(mean).chunk(2)
-            means = means + (above.rot90(-turns, (2, 3)) + below.rot90(-turns - 2, (2, 3))) / 4
-        # the lattice goes in where only 1 x 1 convolutions follow: that of a neighbour was found from this pixel, too
-        base = lattices[:, :1] if self.filters else means
-        combined = torch.cat([*views, self.inner(lattices - means)], dim=1).contiguous(
-            memory_format=torch.channels_last
-        )
-        combined = self.head[1](self.head[0](combined))
-        # the image itself is never rounded to bfloat16
-        out: Tensor = base + self.head[2](combined.float())
-        return out
+        for own in lattices.chunk(len(FLIPS), dim=1) if lattices.shape[1] else [lattices] * len(FLIPS):
+            yield torch.cat([noisy, own], dim=1)
+
+
+def flip(x: Tensor, dims: tuple[int, ...]) -> Tensor:
+    """Along ``dims``, of which there may be none."""
+    return x.flip(dims) if dims else x
+
+
+def without_first_place(noisy: Tensor) -> Tensor:
+    """The upper left pixel of each square replaced by the mean of its four neighbours; past the edge the frame is mirrored.
+
+    A mirrored pixel has the place of its original, so that none of the first place gets in there.
+    """
+    around = F.pad(noisy, (1, 1, 1, 1), mode="reflect")
+    rows, columns = around[..., :-2, 1:-1] + around[..., 2:, 1:-1], around[..., 1:-1, :-2] + around[..., 1:-1, 2:]
+    filled = noisy.clone()
+    filled[..., ::SIDE, ::SIDE] = (rows + columns)[..., ::SIDE, ::SIDE] / 4
+    return filled

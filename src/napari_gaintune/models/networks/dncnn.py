@@ -21,8 +21,10 @@ class DnCNN(LatticeNetwork):
     residual is that of the lattice which the Bragg filters find, and the convolutions see what they leave.
     """
 
-    def __init__(self, depth: int = 20, width: int = 64, bias: bool = True, fold: int = 1, bragg_px: int = 0) -> None:
-        super().__init__(fold, bragg_px)
+    def __init__(
+        self, depth: int = 20, width: int = 64, bias: bool = True, fold: int = 1, bragg_px: int = 0, guided: bool = True
+    ) -> None:
+        super().__init__(fold, bragg_px, guided)
         inputs = fold**2 + (len(self.filters) + 1 if self.filters else 0)
         channels = [inputs] + [width] * (depth - 1) + [fold**2]
         self.convs = nn.ModuleList(

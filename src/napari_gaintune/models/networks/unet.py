@@ -16,23 +16,20 @@ class UNetBody(nn.Module):
     """Features of every pixel, (b, in_channels, h, w) -> (b, width, h, w).
 
     Level l works on the frame pooled 2**l times, with ``min(width * 2**l, widest)`` channels and two convolutions each on
-    the way down and up. With ``half_plane`` an output row sees the input rows above it and no other (Laine et al. 2019):
-    convolutions end at their own row, and rows move down by one before a pooling and at the end.
+    the way down and up.
     """
 
-    def __init__(self, width: int, levels: int, widest: int, half_plane: bool, in_channels: int) -> None:
+    def __init__(self, width: int, levels: int, widest: int, in_channels: int) -> None:
         super().__init__()
-        self.levels, self.half_plane = levels, half_plane
+        self.levels = levels
         channels = [min(width << level, widest) for level in range(levels + 1)]
         self.down = nn.ModuleList(
-            _pair(channels[level - 1] if level else in_channels, channels[level], half_plane)
-            for level in range(levels + 1)
+            _pair(channels[level - 1] if level else in_channels, channels[level]) for level in range(levels + 1)
         )
         self.up = nn.ModuleList(
-            _pair(channels[level + 1] + channels[level], channels[level], half_plane)
-            for level in reversed(range(levels))
+            _pair(channels[level + 1] + channels[level], channels[level]) for level in reversed(range(levels))
         )
-        self.reach = _reach(levels, half_plane)
+        self.reach = _reach(levels)
 
     def forward(self, x: Tensor) -> Tensor:
         height, width = x.shape[-2:]
@@ -41,16 +38,16 @@ class UNetBody(nn.Module):
         for level, pair in enumerate(self.down):
             if level:
                 skips.append(x)
-                x = F.avg_pool2d(shift_down(x) if self.half_plane else x, 2)
+                x = F.avg_pool2d(x, 2)
             x = self._convolved(pair, x)
         for pair in self.up:
             x = torch.cat([F.interpolate(x, scale_factor=2, mode="nearest"), skips.pop()], dim=1)
             x = self._convolved(pair, x)
-        return (shift_down(x) if self.half_plane else x)[..., :height, :width]
+        return x[..., :height, :width]
 
     def _convolved(self, pair: nn.Module, x: Tensor) -> Tensor:
         for conv in pair.children():
-            x = conv(_pad_above(x) if self.half_plane else x)
+            x = conv(x)
         return x
 
 
@@ -64,12 +61,15 @@ class UNet(LatticeNetwork):
     With ``fold`` 2 the four pixels of a square are four channels of one (Shi et al. 2016): nothing is lost, and micrographs
     in which an atom is many pixels wide are denoised at a third of the price.
     With ``bragg_px`` two Bragg filters go before it, with windows of that many folded pixels and of a quarter as many: the
-    network starts from the lattice that the wide one finds and corrects it where there is none.
+    network starts from the lattice that the wide one finds and corrects it where there is none. ``guided``: the narrow one
+    is shown what the wide one found.
     """
 
-    def __init__(self, width: int = 16, levels: int = 4, widest: int = 128, fold: int = 1, bragg_px: int = 0) -> None:
-        super().__init__(fold, bragg_px)
-        self.body = UNetBody(width, levels, widest, half_plane=False, in_channels=fold**2 + 1 + len(self.filters))
+    def __init__(
+        self, width: int = 16, levels: int = 4, widest: int = 128, fold: int = 1, bragg_px: int = 0, guided: bool = True
+    ) -> None:
+        super().__init__(fold, bragg_px, guided)
+        self.body = UNetBody(width, levels, widest, in_channels=fold**2 + 1 + len(self.filters))
         self.head = Conv2d(width, fold**2, 1, bias=False, slope=1.0)
         self.stride = fold * 2**levels
         self.receptive_field_radius = fold * self.body.reach + fold - 1 + self.stride - 1
@@ -98,48 +98,29 @@ def folded_channels(prepared: Tensor, mean_stride: int, fold: int) -> tuple[Tens
     return torch.cat([folded, smooth], dim=1), base
 
 
-def local_mean(x: Tensor, stride: int, half_plane: bool = False) -> Tensor:
-    """The mean over 2 * stride - 1 px in each direction, (b, 1, h, w), of what there is of them; float32.
-
-    With ``half_plane`` over the row itself and the stride - 1 rows above; the first row stands in for those before it.
-    """
+def local_mean(x: Tensor, stride: int) -> Tensor:
+    """The mean over 2 * stride - 1 px in each direction, (b, 1, h, w), of what there is of them; float32."""
     reach = stride - 1
     rows = F.avg_pool2d(x, (1, 2 * reach + 1), 1, (0, reach), count_include_pad=False)
-    if half_plane:
-        return F.avg_pool2d(F.pad(rows, (0, 0, reach, 0), mode="replicate"), (reach + 1, 1), 1)
     return F.avg_pool2d(rows, (2 * reach + 1, 1), 1, (reach, 0), count_include_pad=False)
 
 
-def _pair(in_channels: int, out_channels: int, half_plane: bool) -> nn.ModuleList:
-    padding = 0 if half_plane else 1
+def _pair(in_channels: int, out_channels: int) -> nn.ModuleList:
     return nn.ModuleList(
-        Conv2d(channels, out_channels, 3, bias=False, slope=LEAKY_SLOPE, padding=padding)
-        for channels in (in_channels, out_channels)
+        Conv2d(channels, out_channels, 3, bias=False, slope=LEAKY_SLOPE) for channels in (in_channels, out_channels)
     )
 
 
-def _pad_above(x: Tensor) -> Tensor:
-    """Zeros so that a 3 x 3 convolution ends at its own row instead of being centred on it."""
-    return F.pad(x, (1, 1, 2, 0))
-
-
-def shift_down(x: Tensor) -> Tensor:
-    """By one row; zeros above."""
-    return F.pad(x, (0, 0, 1, -1))
-
-
 def pad_to_multiple(x: Tensor, multiple: int) -> Tensor:
-    """Below and to the right only: a copy of a pixel there lies in its own row or under it, and stays unseen by it."""
+    """Below and to the right."""
     below, right = -x.shape[-2] % multiple, -x.shape[-1] % multiple
     return F.pad(x, (0, right, 0, below), mode="replicate") if below or right else x
 
 
-def _reach(levels: int, half_plane: bool) -> int:
-    """The farthest input pixel along an axis: each convolution reaches one pixel of its level (two rows up, half-plane).
+def _reach(levels: int) -> int:
+    """The farthest input pixel along an axis: each convolution reaches one pixel of its level.
 
-    A pooling and the upsampling back reach one pixel of the finer level each, and a half-plane pooling one row more.
+    A pooling and the upsampling back reach one pixel of the finer level each.
     """
-    step = 2 if half_plane else 1
-    convs = sum((4 if level < levels else 2) * step << level for level in range(levels + 1))
-    pools = sum(1 << level for level in range(levels)) * (2 if half_plane else 1)
-    return convs + pools
+    convs = sum((4 if level < levels else 2) << level for level in range(levels + 1))
+    return convs + sum(1 << level for level in range(levels))
