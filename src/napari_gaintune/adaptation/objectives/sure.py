@@ -44,6 +44,8 @@ def sure_poisson(denoise: Denoise, counts: Tensor, probe: Tensor, step: float) -
 
 @dataclass(frozen=True, kw_only=True)
 class _Sure(JudgesItself):
+    """What both kinds of noise have in common; ``is_blind`` leaves the derivative out."""
+
     is_blind: bool = field(default=False, repr=False)
     compute_dtype: torch.dtype = field(default=torch.float32, repr=False)
     name: str = field(default="sure", repr=False)
