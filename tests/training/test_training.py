@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 from skimage.io import imsave
+from torch.nn import functional as F
 
 from napari_gaintune.errors import ModelError, SettingError
 from napari_gaintune.models.card import ModelCard
@@ -18,9 +19,9 @@ from napari_gaintune.models.denoiser import Denoiser
 from napari_gaintune.models.networks import Network, build_network
 from napari_gaintune.training.dataset import open_set
 from napari_gaintune.training.figures import disagreements, figures_again
-from napari_gaintune.training.recipe import NoiseRecipe, TrainingRecipe
+from napari_gaintune.training.recipe import NoiseRecipe, TrainingRecipe, load_recipe
 from napari_gaintune.training.run import TrainingRun
-from napari_gaintune.training.start import start_direct
+from napari_gaintune.training.start import start_direct, start_passing
 from napari_gaintune.training.supervised import (
     CHECKPOINT,
     learning_rate,
@@ -166,12 +167,27 @@ def test_the_direct_start_gives_an_image_and_not_the_noise(name: str) -> None:
         assert denoised.mean().item() == pytest.approx(0.45, rel=0.4)
 
 
-def test_a_direct_start_is_not_for_every_network() -> None:
+def test_a_deep_network_that_passes_on_starts_from_its_input_with_its_channels_alive() -> None:
+    """Fifteen plain random layers end in a residual as large as the image and, after a few steps, in dead channels."""
+    network = new_state(load_recipe(TrainingRecipe, "dncnn-general"), CPU).network
+    noisy = torch.rand(1, 1, 64, 64, generator=torch.Generator().manual_seed(0))
+    features = F.pixel_unshuffle(noisy, 2)
+    with torch.no_grad():
+        assert (network(noisy) - noisy).var() < 0.3 * noisy.var()
+        for conv in list(network.convs)[:-1]:  # type: ignore[arg-type]
+            features = conv(features)
+            assert (features.amax(dim=(0, 2, 3)) > 0).float().mean() > 0.9
+
+
+def test_the_starts_are_not_for_every_network_nor_both_at_once() -> None:
     class Other(Network):
         pass
 
-    with pytest.raises(SettingError, match="not for a Other"):
-        start_direct(Other())
+    for start in (start_direct, start_passing):
+        with pytest.raises(SettingError, match="not for a Other"):
+            start(Other())
+    with pytest.raises(ValueError, match="both set; give one"):
+        TrainingRecipe.model_validate(RECIPES["dncnn"].model_dump() | {"direct_start": True, "passing_start": True})
 
 
 def test_the_learning_rate_rises_once_and_falls_to_a_hundredth() -> None:

@@ -92,6 +92,7 @@ class TrainingRecipe(_Recipe):
     largest_gradient_norm: float = Field(1.0, gt=0)
     average_decay: float = Field(0.998, ge=0, lt=1, description="of the average of the weights, which is kept")
     direct_start: bool = Field(False, description="start a DnCNN as a net that predicts the image, not the noise")
+    passing_start: bool = Field(False, description="start a DnCNN with layers that pass on what they are given")
     precision: Literal["float32", "bfloat16"] = "bfloat16"
     photographs: int = Field(0, ge=0, description="how many joined the images; `train --photographs` counts them")
     held_out_objects: int = Field(20, ge=1, description="the last of the set, kept to watch the training by")
@@ -100,6 +101,12 @@ class TrainingRecipe(_Recipe):
     def _part_lies_in_the_crop(self) -> Self:
         if self.local_px and self.local_px > self.crop_px:
             raise ValueError(f"local_px is {self.local_px}, more than crop_px {self.crop_px}; give less, or null")
+        return self
+
+    @model_validator(mode="after")
+    def _starts_in_one_way(self) -> Self:
+        if self.direct_start and self.passing_start:
+            raise ValueError("direct_start and passing_start are both set; give one of them")
         return self
 
     @property

@@ -11,6 +11,7 @@ from ..models.networks import BlindSpotUNet, DnCNN, Network, UNet
 from ..models.networks.lattice import LatticeNetwork
 
 QUIET = 0.1  # what a random network adds to the first output
+RANDOM_SHARE = 0.3  # of the usual random filters, beside what passes through a layer as it is
 
 
 @torch.no_grad()
@@ -39,6 +40,23 @@ def start_direct(network: Network) -> None:
         last[0, 0, 1, 1] = 1
     else:
         raise SettingError(f"direct_start is not for a {type(network).__name__}; leave it out of the recipe")
+
+
+@torch.no_grad()
+def start_passing(network: Network) -> None:
+    """Make a fresh DnCNN give its input, through layers each of which passes on what it is given, and adds little.
+
+    Fifteen random rectified layers without normalisation blow the first residual up; what then brings it down kills most
+    channels for good. With the identity added to the filters, as in a residual network (Zagoruyko and Komodakis 2017),
+    there is nothing to bring down. Raises SettingError for another architecture.
+    """
+    if not isinstance(network, DnCNN):
+        raise SettingError(f"passing_start is not for a {type(network).__name__}; leave it out of the recipe")
+    _, *hidden, last = _weights(network.convs)
+    for weight in hidden:
+        weight.mul_(RANDOM_SHARE)
+        weight[:, :, 1, 1] += torch.eye(len(weight))
+    last.mul_(QUIET)
 
 
 def _last(network: Network) -> Tensor:

@@ -18,7 +18,7 @@ from ..models.networks import Network, build_network
 from .checkpoint import TrainingState, load_checkpoint, read_recipe, save_checkpoint
 from .dataset import Batch, SimulatedSet, batches
 from .recipe import TrainingRecipe
-from .start import start_direct
+from .start import start_direct, start_passing
 from .validation import ValidationSet, levels
 
 ERROR_FLOOR = 3e-4  # of the noise variance: a crop denoised as well as that is good enough
@@ -49,6 +49,8 @@ def new_state(recipe: TrainingRecipe, device: torch.device) -> TrainingState:
     network.compute_dtype = recipe.compute_dtype
     if recipe.direct_start:
         start_direct(network)
+    if recipe.passing_start:
+        start_passing(network)
     network.to(device)
     average = {name: value.detach().clone() for name, value in network.named_parameters()}
     return TrainingState(network, average, torch.optim.Adam(network.parameters(), lr=recipe.learning_rate))
