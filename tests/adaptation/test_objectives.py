@@ -115,6 +115,32 @@ def test_the_architectural_blind_spot_averages_to_error_plus_noise(kind: str, sa
     assert standard_error < 0.1 * variance
 
 
+@pytest.mark.parametrize("kind", [kind for kind in SMALL if kind.startswith("blind-spot")])
+def test_a_step_of_a_blind_spot_network_takes_one_pixel_of_each_square_each_as_often(kind: str) -> None:
+    """And the loss there is what the whole network has for these pixels; only targets count."""
+    network, noisy = make(kind), torch.rand(1, 1, 40, 48)
+    targets = torch.rand(noisy.shape) < 0.5
+    values = (network(noisy) - noisy).square()
+    means = [values[..., y::2, x::2][targets[..., y::2, x::2]].mean() for y in (0, 1) for x in (0, 1)]
+    taken = []
+    for seed in range(40):
+        loss = ArchitecturalBlindSpot().pixel_loss(network, Crop(noisy, targets), Generator().manual_seed(seed)).mean()
+        taken.append(int(torch.tensor([abs(float(mean - loss)) for mean in means]).argmin()))
+        torch.testing.assert_close(loss, means[taken[-1]], rtol=1e-4, atol=1e-5)
+    assert min(taken.count(place) for place in range(4)) >= 3  # of 40, ten on average: 2.6 standard deviations
+
+
+@pytest.mark.parametrize("shape", [(41, 48), (40, 33), (17, 17)])
+@pytest.mark.parametrize("kind", [kind for kind in SMALL if kind.startswith("blind-spot")])
+def test_the_part_of_a_blind_network_stays_blind_at_an_odd_edge(kind: str, shape: tuple[int, int]) -> None:
+    part, noisy = make(kind).trained, torch.rand(1, 1, *shape, requires_grad=True)
+    given = part(noisy)
+    assert given.shape == part.part_of(noisy).shape
+    (gradient,) = torch.autograd.grad(given[0, 0, -1, -1], noisy)
+    assert not part.part_of(gradient).any()
+    assert gradient.any()
+
+
 @pytest.mark.parametrize("kind", SMALL)
 @pytest.mark.parametrize("every_target", [False, True])
 def test_a_masked_prediction_never_sees_any_masked_pixel(kind: str, every_target: bool) -> None:
@@ -190,7 +216,8 @@ def test_every_objective_runs_on_every_network_and_repeats_with_its_generator(na
     losses = [objective.pixel_loss(network, crop, Generator().manual_seed(seed)) for seed in (3, 3)]
     assert torch.equal(losses[0].values, losses[1].values)
     assert torch.equal(losses[0].counted, losses[1].counted)
-    assert losses[0].values.shape == noisy.shape
+    assert losses[0].values.shape == losses[0].counted.shape
+    assert losses[0].values.shape in (noisy.shape, (1, 1, 20, 20))  # all pixels, or one of each square
     assert losses[0].mean().isfinite()
 
 

@@ -8,6 +8,7 @@ import torch
 from torch import Generator, Tensor
 from torch.nn import functional as F
 
+from ...models.networks import Network
 from .base import Crop, Denoise, JudgesItself, PixelLoss
 
 MASKED_FRACTION = 0.1
@@ -19,14 +20,19 @@ class ArchitecturalBlindSpot(JudgesItself):
     """(f(y)_j - y_j)**2 for a network f whose output j does not depend on y_j (Laine et al. 2019).
 
     Up to the noise variance an unbiased estimate of the squared error, for noise of any distribution with mean zero that
-    is independent from pixel to pixel.
+    is independent from pixel to pixel. A step looks at the part of the pixels that the network gives in one go, on the crop
+    as it is or flipped, at random; with ``every_target`` all pixels are looked at.
     """
 
     name: str = field(default="blind-spot", repr=False)
     needs_pseudo_clean: bool = field(default=False, repr=False)
 
     def pixel_loss(self, denoise: Denoise, crop: Crop, generator: Generator, every_target: bool = False) -> PixelLoss:
-        return PixelLoss((denoise(crop.noisy) - crop.noisy).square(), crop.targets)
+        if every_target or not isinstance(denoise, Network):
+            return PixelLoss((denoise(crop.noisy) - crop.noisy).square(), crop.targets)
+        axes = tuple(axis for axis in (-2, -1) if torch.rand((), generator=generator) < 0.5)
+        noisy, targets, part = crop.noisy.flip(axes), crop.targets.flip(axes), denoise.trained
+        return PixelLoss((part(noisy) - part.part_of(noisy)).square(), part.part_of(targets))
 
 
 @dataclass(frozen=True)

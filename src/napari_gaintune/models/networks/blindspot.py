@@ -17,7 +17,7 @@ FLIPS: tuple[tuple[int, ...], ...] = ((), (3,), (2,), (2, 3))  # bring each plac
 
 
 class OnePlaceUNet(Network):
-    """A UNet that gives the upper left pixel of each square of 2 x 2, (b, 1, h, w) -> (b, 1, h / 2, w / 2), for even h, w.
+    """A UNet that gives the upper left pixel of each square of 2 x 2, (b, 1, h, w) -> (b, 1, h / 2, w / 2), rounded up.
 
     Before anything else it puts the mean of the four neighbours, which belong to other places, in the stead of each such
     pixel. It never sees one, and is left with three quarters of the electrons.
