@@ -23,7 +23,7 @@ WEIGHTS_FOLDER = Path(__file__).parent / "weights"
 
 def list_models(folder: Path = WEIGHTS_FOLDER) -> list[ModelCard]:
     """The cards of every model in ``folder``, by name; reads no weights."""
-    return [read_card(path) for path in sorted(folder.glob("*.json"))]
+    return [read_card(path) for path in sorted(folder.glob("*.json"), key=lambda path: path.stem)]
 
 
 def read_card(path: Path) -> ModelCard:
