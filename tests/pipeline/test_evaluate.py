@@ -8,8 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from napari_gaintune.cli.main import main
 from napari_gaintune.errors import ModelError, SettingError
-from napari_gaintune.pipeline.evaluate import SIMPLE, TUNED, evaluate, material_of, spread, trials
+from napari_gaintune.models.catalogue import load_denoiser
+from napari_gaintune.pipeline.evaluate import SIMPLE, TUNED, Score, evaluate, material_of, read_scores, spread, trials
 
 SIDE, OBJECTS = 64, 3
 
@@ -53,6 +55,29 @@ def test_every_method_is_scored_at_every_dose(folder: Path, dncnn: str) -> None:
     # the truth ranges over 1.6 to 0.4 of the dose: 0.8 electrons at 0.5
     assert noisy[0].psnr_own_range_db - noisy[0].psnr_db == pytest.approx(20 * np.log10(0.4), abs=0.1)
     assert all(score.column_recall is not None for score in scores)
+
+
+def test_scores_are_kept_as_they_come_and_made_once(
+    folder: Path, dncnn: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Cut off in a line, the same command goes on; scores of other weights or of other steps are made beside them."""
+    kept = tmp_path / "scores.jsonl"
+    command = ["evaluate", dncnn, "--images", str(folder), "--dose", "0.5", "--steps", "0", "--scores", str(kept)]
+    assert main([*command, "--limit", "2"]) == 0
+    half = read_scores(kept)
+    assert len(half) == 2 * (len(SIMPLE) + 1)
+    kept.write_text(kept.read_text()[:-20])
+    assert main(command) == 0
+    whole = read_scores(kept)
+    assert whole[: len(half) - 1] == half[:-1]
+    assert len({score.key for score in whole}) == len(whole) == OBJECTS * (len(SIMPLE) + 1)
+    capsys.readouterr()
+    before = kept.read_bytes()
+    assert main([*command, "--json"]) == 0
+    again = [Score(**score) for score in json.loads(capsys.readouterr().out)]
+    assert {score.key: score for score in again} == {score.key: score for score in whole}
+    assert kept.read_bytes() == before
+    assert {score.weights for score in whole if score.method == dncnn} == {load_denoiser(dncnn).card.sha256[:12]}
 
 
 def test_impossible_requests_are_refused_before_any_work(folder: Path) -> None:

@@ -34,6 +34,7 @@ def evaluate(
     objective: Annotated[tuple[str, ...], Parameter(consume_multiple=True)] = ("auto",),
     limit: int = 0,
     device: str = "auto",
+    scores: Path | None = None,
     as_json: AsJson = False,
 ) -> int:
     """Score models on simulated images that they were not trained on, before and after GainTuning.
@@ -58,28 +59,39 @@ def evaluate(
         Only the first so many images; 0: all.
     device
         auto, cpu, cuda or cuda:1.
+    scores
+        Keep every single score in this file as it comes, one JSON object a line. Stopped at any moment, the same command
+        goes on where it was; files of several runs can be put together.
     as_json
         Print every single score as a JSON list, and no table.
     """
-    from ..pipeline.evaluate import SIMPLE
     from ..pipeline.evaluate import evaluate as run
+    from ..pipeline.evaluate import methods_of, read_scores
 
-    per_trial = len(SIMPLE) + len(models) * (1 + (len(objective) if steps else 0))
     count = min(limit or 10**9, len(list(images.glob("[0-9]*.json"))))
-    planned = count * len(dose) * per_trial
-    scores: list[Score] = []
+    planned = count * len(dose) * len(methods_of(models, steps, objective))
+    known = read_scores(scores) if scores else []
+    kept, done = {score.key for score in known}, []
     with Interrupts() as asked, tqdm(total=planned, unit="score") as bar:
-        for score in run(images, models, dose, steps, objective, limit, device=device):
-            scores.append(score)
+        for score in run(images, models, dose, steps, objective, limit, known, device=device):
+            done.append(score)
+            if scores and score.key not in kept:
+                keep(score, scores)
             bar.update()
             bar.set_postfix_str(f"image {score.image}, {score.dose_e_per_px:g} e⁻/px")
             if asked():
                 break
     if as_json:
-        print(json.dumps([asdict(score) for score in scores]))
+        print(json.dumps([asdict(score) for score in done]))
     else:
-        print_tables(scores)
-    return complain("stopped; these are the scores so far", INTERRUPTED) if len(scores) < planned else DONE
+        print_tables(done)
+    return complain("stopped; these are the scores so far", INTERRUPTED) if len(done) < planned else DONE
+
+
+def keep(score: Score, file: Path) -> None:
+    """One more line; it begins with the line's end, so that one which was cut off spoils no other."""
+    with file.open("a", encoding="utf-8") as lines:
+        lines.write("\n" + json.dumps(asdict(score)))
 
 
 def print_tables(scores: Sequence[Score]) -> None:

@@ -35,8 +35,12 @@ SIMPLE: dict[str, Callable[[Array, Array], Float32]] = {
 
 @dataclass(frozen=True)
 class Score:
-    """One image at one dose by one method. PSNR in dB: peak 1 e⁻/px, and the truth's own range; columns None: too fine."""
+    """One image at one dose by one method. PSNR in dB: peak 1 e⁻/px, and the truth's own range; columns None: too fine.
 
+    ``weights`` is the beginning of the model's SHA-256, and ``steps`` those of GainTuning; "" and 0 where there are none.
+    """
+
+    set_name: str
     image: str
     material: str
     dose_e_per_px: float
@@ -46,12 +50,30 @@ class Score:
     ssim: float
     column_precision: float | None
     column_recall: float | None
+    weights: str = ""
+    steps: int = 0
+
+    @property
+    def key(self) -> tuple[str, str, float, str, str, int]:
+        """What was scored."""
+        return self.set_name, self.image, self.dose_e_per_px, self.method, self.weights, self.steps
+
+
+@dataclass(frozen=True)
+class Method:
+    """A way to denoise a trial, by its name in the tables."""
+
+    name: str
+    denoise: Callable[[Trial], Float32]
+    weights: str = ""
+    steps: int = 0
 
 
 @dataclass(frozen=True)
 class Trial:
     """An image to be scored: the truth in expected electrons, and one fixed draw of its counts."""
 
+    set_name: str
     name: str
     material: str
     pixel_size_nm: float | None
@@ -67,29 +89,47 @@ def evaluate(
     steps: int = 100,
     objectives: Sequence[str] = ("auto",),
     images: int = 0,
-    simple: bool = True,
+    known: Sequence[Score] = (),
     **settings: Any,
 ) -> Iterator[Score]:
     """Scores of every image in ``folder`` (a simulated set) at every dose, by the simple methods and by every model.
 
     A model is scored as pre-trained, and, with ``steps`` above 0, after GainTuning on that one frame by each of the
     ``objectives``. ``images`` > 0: so many of the set's. ``settings`` are those of ``denoise``. The strength of each
-    simple method is chosen by the truth, for each image: an oracle, which no model gets. Raises SettingError before any
-    work if there is nothing to do.
+    simple method is chosen by the truth, for each image: an oracle, which no model gets. What is among the ``known`` scores
+    is given as it is there. Raises SettingError before any work if there is nothing to do.
     """
-    for model in models:
-        load_denoiser(model)
+    methods = methods_of(models, steps, objectives, settings)
+    there = {score.key: score for score in known}
     if not doses_e_per_px or min(doses_e_per_px) <= 0:
         raise SettingError(f"doses {list(doses_e_per_px)}: give one or more, above 0 electrons per pixel")
     for trial in trials(folder, doses_e_per_px, images):
-        if simple:
-            for name, method in SIMPLE.items():
-                yield score(trial, name, method(trial.noisy, trial.truth))
-        for model in models:
-            yield score(trial, model, _denoised(trial, model, 0, settings))
-            for objective in objectives if steps else ():
-                tuned = _denoised(trial, model, steps, settings | {"objective": objective})
-                yield score(trial, f"{model}{TUNED}{objective}", tuned)
+        for method in methods:
+            key = (trial.set_name, trial.name, trial.dose_e_per_px, method.name, method.weights, method.steps)
+            yield there.get(key) or score(trial, method, method.denoise(trial))
+
+
+def methods_of(
+    models: Sequence[str], steps: int, objectives: Sequence[str], settings: dict[str, Any] | None = None
+) -> list[Method]:
+    """The simple methods, and each model before and after GainTuning. Raises ModelError for a model that is not there."""
+
+    def by_model(model: str, steps: int, **more: str) -> Callable[[Trial], Float32]:
+        # counted electrons, one count each: the program is not asked to find the detector gain
+        chosen = {"detector_gain": 1.0} | (settings or {}) | more
+        return lambda trial: denoise(trial.noisy, model=model, steps=steps, **chosen).image
+
+    def by_hand(filtered: Callable[[Array, Array], Float32]) -> Callable[[Trial], Float32]:
+        return lambda trial: filtered(trial.noisy, trial.truth)
+
+    methods = [Method(name, by_hand(filtered)) for name, filtered in SIMPLE.items()]
+    for model in models:
+        weights = load_denoiser(model).card.sha256[:12]
+        methods.append(Method(model, by_model(model, 0), weights))
+        for objective in objectives if steps else ():
+            tuned = by_model(model, steps, objective=objective)
+            methods.append(Method(f"{model}{TUNED}{objective}", tuned, weights, steps))
+    return methods
 
 
 def trials(folder: Path, doses_e_per_px: Sequence[float], images: int = 0) -> Iterator[Trial]:
@@ -103,7 +143,8 @@ def trials(folder: Path, doses_e_per_px: Sequence[float], images: int = 0) -> It
         for dose in doses_e_per_px:
             generator = torch.Generator().manual_seed(1000 * place + round(100 * dose))
             noisy = Poisson().sample(dose * clean, generator).numpy()
-            yield Trial(record.stem, material_of(facts), entry.pixel_size_nm, dose, (dose * clean).numpy(), noisy)
+            truth, material = (dose * clean).numpy(), material_of(facts)
+            yield Trial(folder.name, record.stem, material, entry.pixel_size_nm, dose, truth, noisy)
 
 
 def material_of(facts: dict[str, Any]) -> str:
@@ -117,7 +158,7 @@ def material_of(facts: dict[str, Any]) -> str:
     return "all"
 
 
-def score(trial: Trial, method: str, image: Float32) -> Score:
+def score(trial: Trial, method: Method, image: Float32) -> Score:
     """All figures of one image."""
     own_range = float(np.ptp(trial.truth))
     precision = recall = None
@@ -125,15 +166,21 @@ def score(trial: Trial, method: str, image: Float32) -> Score:
         columns = column_score(image, trial.truth, trial.pixel_size_nm)
         precision, recall = columns.precision, columns.recall
     return Score(
-        trial.name, trial.material, trial.dose_e_per_px, method,
+        trial.set_name, trial.name, trial.material, trial.dose_e_per_px, method.name,
         psnr(image, trial.truth), psnr(image, trial.truth, own_range), ssim(image, trial.truth, own_range),
-        precision, recall,
+        precision, recall, method.weights, method.steps,
     )  # fmt: skip
 
 
-def _denoised(trial: Trial, model: str, steps: int, settings: dict[str, Any]) -> Float32:
-    """Counted electrons, one count each: the program is not asked to find the detector gain."""
-    return denoise(trial.noisy, model=model, steps=steps, **({"detector_gain": 1.0} | settings)).image
+def read_scores(file: Path) -> list[Score]:
+    """The scores in a file of one JSON object a line; a last line that was cut off is left out."""
+    scores = []
+    for line in file.read_text(encoding="utf-8").splitlines() if file.exists() else ():
+        try:
+            scores.append(Score(**json.loads(line)))
+        except (json.JSONDecodeError, TypeError):
+            continue
+    return scores
 
 
 def spread(values: Sequence[float | None]) -> tuple[float, float]:
