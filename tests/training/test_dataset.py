@@ -59,6 +59,18 @@ def test_photographs_join_the_training_and_not_the_held_out(simulated: Path, tmp
         np.testing.assert_allclose(added.images[0], grey / 255, atol=2**-10)  # half a step of float16 below 1
 
 
+@pytest.mark.parametrize("share", [0.0, 0.5, 1.0])
+def test_photographs_have_their_share_of_the_crops(share: float, simulated: Path, tmp_path: Path) -> None:
+    """A black photograph, which no simulated picture is."""
+    imsave(tmp_path / "black.png", np.zeros((64, 64), dtype=np.uint8), check_contrast=False)
+    data = with_photographs(open_set(simulated, 2), tmp_path, smallest_px=32)
+    recipe = SMALL.model_copy(update={"photographs": 1, "photograph_share": share, "batch": 200})
+    clean = training_batch(data, recipe, 0).clean
+    of_photographs = (clean.amax(dim=(1, 2, 3)) < 0.1).float().mean()
+    # five standard deviations of a share of 200
+    assert abs(float(of_photographs) - share) <= 5 * (share * (1 - share) / 200) ** 0.5
+
+
 def test_photographs_that_cannot_be_used_are_named(simulated: Path, tmp_path: Path) -> None:
     data = open_set(simulated, 2)
     with pytest.raises(SettingError, match="no photographs there"):

@@ -165,11 +165,19 @@ def _random_dose(noise: NoiseRecipe, limits: Range, rng: np.random.Generator) ->
 def _one(
     data: SimulatedSet, recipe: TrainingRecipe, rng: np.random.Generator, generator: torch.Generator
 ) -> tuple[Tensor, Tensor, float]:
-    entry = data.training[rng.integers(len(data.training))]
+    entry = _any_object(data, recipe, rng)
     image = entry.images[rng.integers(len(entry.images))]
     model, dose, divisor = draw_noise(recipe.noise, rng)
     clean = random_crop(image, entry.pixel_size_nm, recipe, rng) * dose
     return clean, model.sample(clean, generator), divisor
+
+
+def _any_object(data: SimulatedSet, recipe: TrainingRecipe, rng: np.random.Generator) -> SimulatedObject:
+    """Photographs are few and simulated pictures many: each kind has its share of the crops. They stand last in the list."""
+    simulated = len(data.training) - recipe.photographs
+    if recipe.photographs and rng.random() < recipe.photograph_share:
+        return data.training[simulated + rng.integers(recipe.photographs)]
+    return data.training[rng.integers(simulated)]
 
 
 def random_crop(

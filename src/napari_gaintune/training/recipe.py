@@ -95,6 +95,7 @@ class TrainingRecipe(_Recipe):
     passing_start: bool = Field(False, description="start a DnCNN with layers that pass on what they are given")
     precision: Literal["float32", "bfloat16"] = "bfloat16"
     photographs: int = Field(0, ge=0, description="how many joined the images; `train --photographs` counts them")
+    photograph_share: float = Field(0.75, ge=0, le=1, description="of the crops, where there are photographs")
     held_out_objects: int = Field(20, ge=1, description="the last of the set, kept to watch the training by")
 
     @model_validator(mode="after")
