@@ -17,6 +17,7 @@ from napari_gaintune.adaptation.objectives.base import JudgesItself
 from napari_gaintune.adaptation.objectives.resampling import NoiseResampling
 from napari_gaintune.adaptation.objectives.sure import SureGaussian
 from napari_gaintune.adaptation.parameters import State, merge, tuned
+from napari_gaintune.adaptation.stopping import BestState
 from napari_gaintune.errors import SettingError
 from napari_gaintune.models.denoiser import Denoiser
 from napari_gaintune.models.networks import Network
@@ -181,7 +182,7 @@ def test_a_run_that_does_harm_gives_the_pretrained_result() -> None:
     noisy = noisy_frame()
     state, _, _ = run(make("dncnn"), "sure", noisy, steps=400, crop_size_px=60, learning_rate=0.1)
     right = merge(make("dncnn"), state)
-    gains, steps, result = run(right, "sure", noisy, steps=20, learning_rate=1.0, crop_size_px=16)
+    gains, steps, result = run(right, "sure", noisy, steps=20, learning_rate=1.0, crop_size_px=32)
     assert [step.change for step in steps if step.change is not None][-1] > 0
     assert steps[-1].best_step == 0
     assert torch.equal(result, predict(right, noisy))
@@ -254,3 +255,24 @@ def test_the_running_average_has_no_bias_towards_the_start() -> None:
 def test_a_wrong_setting_is_named_with_its_value_and_rule(settings: dict[str, object], message: str) -> None:
     with pytest.raises(SettingError, match=message):
         checked(AdaptationConfig, settings)
+
+
+@pytest.mark.parametrize("crops", [1, 2, 4])
+def test_a_frame_with_few_crops_is_judged_by_more_draws(crops: int) -> None:
+    """Four judgements in all, shared out among the crops: each with another probe."""
+    network, objective = make("dncnn"), SureGaussian(SIGMA)
+    frame, chance = noisy_frame(size=64), Generator().manual_seed(2)
+    frames = Frames.build([frame[: 32 * min(crops, 2), : 32 * max(1, crops // 2)]], None, 0, chance)
+    judged = frames.validation_crops(32, chance, CPU)
+    assert len(judged) == crops
+    best = BestState(objective, judged, network, [], seed=5)
+    network.convs[-1].weight.mul_(1.1)  # type: ignore[union-attr, operator]
+    found = best.consider(1, [])
+    expected = []
+    for state in (make("dncnn"), network):
+        generator, losses = Generator().manual_seed(5), []
+        for crop in judged:
+            drawn = [objective.pixel_loss(state, crop, generator).values[crop.targets] for _ in range(4 // crops)]
+            losses.append(torch.stack(drawn).double().mean(dim=0))
+        expected.append(torch.cat(losses).mean())
+    assert found == pytest.approx(float(expected[1] - expected[0]), rel=1e-4)

@@ -93,19 +93,6 @@ def test_sure_is_exact_for_a_linear_denoiser() -> None:
     torch.testing.assert_close(loss, expected, rtol=1e-5, atol=1e-6)
 
 
-def test_several_probes_are_averaged() -> None:
-    network, clean, generator = make("dncnn"), scene()[None, None].repeat(2, 1, 1, 1), Generator().manual_seed(1)
-    noisy = clean + SIGMA * torch.randn(clean.shape, generator=generator)
-    probes = (torch.randint(0, 2, (3, *clean.shape), generator=generator) * 2 - 1).float()
-    one_by_one = torch.stack([sure_gaussian(network, noisy, SIGMA, probe, 0.1) for probe in probes])
-    together = sure_gaussian(network, noisy, SIGMA, probes.flatten(0, 1), 0.1)
-    torch.testing.assert_close(together, one_by_one.mean(dim=0), rtol=1e-3, atol=1e-4)
-    counts = torch.poisson(2 * clean.clamp_min(0), generator=generator)
-    one_by_one = torch.stack([sure_poisson(network, counts, probe, 0.1) for probe in probes])
-    together = sure_poisson(network, counts, probes.flatten(0, 1), 0.1)
-    torch.testing.assert_close(together, one_by_one.mean(dim=0), rtol=1e-3, atol=1e-3)
-
-
 def test_sure_refuses_a_noise_level_that_cannot_be() -> None:
     for sigma in (0.0, -1.0, float("nan")):
         with pytest.raises(NoiseModelError, match="noise_sd"):

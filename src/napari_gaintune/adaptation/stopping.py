@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Generator, Tensor
 
+from .crops import VALIDATION_CROPS
 from .objectives import Crop, Denoise, Objective
 from .parameters import State
 
@@ -19,7 +20,8 @@ class BestState:
     At less than one electron per pixel the noise of the pixels swamps the objective. It is the same noise for every
     state, so states are compared by the pixel-wise difference to the start's loss, in which most of it cancels; and the
     start is only left for a state that beats it by ``STANDARD_ERRORS`` standard errors of that difference (the
-    differences of single pixels taken as independent, which is a little too sure of itself).
+    differences of single pixels taken as independent, which is a little too sure of itself). A frame with fewer crops to
+    judge by is judged by more draws of chance.
     """
 
     def __init__(self, objective: Objective, crops: Sequence[Crop], denoise: Denoise, start: State, seed: int) -> None:
@@ -37,11 +39,15 @@ class BestState:
         return change
 
     def _losses(self) -> Tensor:
-        """The objective on every held-out pixel, always with the same draw of chance, 1-D float64 on the CPU."""
+        """The objective on every held-out pixel, always with the same draws of chance, 1-D float64 on the CPU."""
         generator = Generator().manual_seed(self._seed)
-        losses = []
+        draws = max(1, VALIDATION_CROPS // len(self._crops))
         with torch.no_grad():
-            for crop in self._crops:
-                loss = self._objective.pixel_loss(self._denoise, crop, generator, every_target=True)
-                losses.append(loss.values[loss.counted].double().cpu())
-        return torch.cat(losses)
+            return torch.cat([self._loss(crop, draws, generator) for crop in self._crops])
+
+    def _loss(self, crop: Crop, draws: int, generator: Generator) -> Tensor:
+        losses = []
+        for _ in range(draws):
+            loss = self._objective.pixel_loss(self._denoise, crop, generator, every_target=True)
+            losses.append(loss.values[loss.counted].double().cpu())
+        return torch.stack(losses).mean(dim=0)

@@ -10,8 +10,6 @@ from torch import Generator, Tensor
 from ...errors import NoiseModelError
 from .base import Crop, Denoise, JudgesItself, PixelLoss
 
-# Of the variance of a judgement by one probe on held-out pixels, five sixths were the probe's (decision 002).
-JUDGING_PROBES = 4
 FINITE_DIFFERENCE = {torch.float32: 1e-2, torch.bfloat16: 1e-1}  # in units of the noise's standard deviation
 
 
@@ -20,13 +18,13 @@ def sure_gaussian(denoise: Denoise, noisy: Tensor, sigma: float, probe: Tensor, 
 
     (f(y) - y)**2 - sigma**2 + 2 sigma**2 b (f(y + step b) - f(y)) / step, with a random probe b of mean 0 and variance 1.
     Unbiased for additive white Gaussian noise of standard deviation ``sigma``, known independently of y, when ``denoise``
-    is weakly differentiable and step is small; single pixels are not unbiased for their own error. ``noisy`` is
-    (b, 1, h, w), ``probe`` (n b, 1, h, w), n probes whose estimates are averaged, ``sigma`` and ``step`` in the unit of
-    ``noisy``; returns (b, 1, h, w) in that unit squared. Raises NoiseModelError if sigma <= 0. Stein 1981; Monte-Carlo
-    divergence of Ramani et al. 2008, eq. 13.
+    is weakly differentiable and step is small; single pixels are not unbiased for their own error. ``noisy`` and
+    ``probe`` are (b, 1, h, w), ``sigma`` and ``step`` in the unit of ``noisy``; returns (b, 1, h, w) in that unit
+    squared. Raises NoiseModelError if sigma <= 0. Stein 1981; Monte-Carlo divergence of Ramani et al. 2008, eq. 13.
     """
     _check(sigma)
-    denoised, divergence = _probed(denoise, noisy, probe, step)
+    denoised, shifted = denoise(torch.cat([noisy, noisy + step * probe])).chunk(2)
+    divergence = probe * (shifted - denoised) / step
     return (denoised - noisy).square() - sigma**2 + 2 * sigma**2 * divergence
 
 
@@ -39,17 +37,9 @@ def sure_poisson(denoise: Denoise, counts: Tensor, probe: Tensor, step: float) -
     averages many; without noise to average it is not. A negative value, as a detector's offset leaves some, counts as 0.
     """
     variance = counts.clamp_min(0)
-    change = variance.sqrt().repeat(len(probe) // len(counts), 1, 1, 1) * probe
-    denoised, weighted = _probed(denoise, counts, change, step)
-    return (denoised - counts).square() - variance + 2 * weighted
-
-
-def _probed(denoise: Denoise, noisy: Tensor, change: Tensor, step: float) -> tuple[Tensor, Tensor]:
-    """f(y), and the mean over the n changes c of c (f(y + step c) - f(y)) / step, in one batch."""
-    draws = len(change) // len(noisy)
-    denoised, *shifted = denoise(torch.cat([noisy, noisy.repeat(draws, 1, 1, 1) + step * change])).chunk(draws + 1)
-    products = [c * (f - denoised) / step for c, f in zip(change.chunk(draws), shifted, strict=True)]
-    return denoised, sum(products[1:], start=products[0]) / draws
+    change = variance.sqrt() * probe
+    denoised, shifted = denoise(torch.cat([counts, counts + step * change])).chunk(2)
+    return (denoised - counts).square() - variance + 2 * change * (shifted - denoised) / step
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,23 +54,20 @@ class _Sure(JudgesItself):
 
 @dataclass(frozen=True)
 class SurePoisson(_Sure):
-    """SURE for counted electrons, with one Rademacher probe a step and more to judge by.
-
-    A blind network's derivative term is zero.
-    """
+    """SURE for counted electrons, with one Rademacher probe a step. A blind network's derivative term is zero."""
 
     def pixel_loss(self, denoise: Denoise, crop: Crop, generator: Generator, every_target: bool = False) -> PixelLoss:
         if self.is_blind:
             values = (denoise(crop.noisy) - crop.noisy).square() - crop.noisy.clamp_min(0)
         else:
-            probe, step = _signs(crop.noisy, generator, every_target), FINITE_DIFFERENCE[self.compute_dtype]
+            probe, step = _signs(crop.noisy, generator), FINITE_DIFFERENCE[self.compute_dtype]
             values = sure_poisson(denoise, crop.noisy, probe, step)
         return PixelLoss(values, crop.targets)
 
 
 @dataclass(frozen=True)
 class SureGaussian(_Sure):
-    """SURE with one Rademacher probe a step and more to judge by: of all of variance 1 the kind with the least spread.
+    """SURE with one Rademacher probe a step: of all probes of variance 1 the one with the least spread.
 
     A blind network's divergence is zero, pixel by pixel: it is left out, and with it the spread of its estimate.
     """
@@ -91,15 +78,13 @@ class SureGaussian(_Sure):
         if self.is_blind:
             _check(self.sigma)
             return PixelLoss((denoise(crop.noisy) - crop.noisy).square() - self.sigma**2, crop.targets)
-        probe = _signs(crop.noisy, generator, every_target)
+        probe = _signs(crop.noisy, generator)
         step = self.sigma * FINITE_DIFFERENCE[self.compute_dtype]
         return PixelLoss(sure_gaussian(denoise, crop.noisy, self.sigma, probe, step), crop.targets)
 
 
-def _signs(like: Tensor, generator: Generator, is_judging: bool) -> Tensor:
-    """One probe, or as many as judging takes."""
-    draws, *shape = (JUDGING_PROBES if is_judging else 1) * len(like), *like.shape[1:]
-    signs = torch.randint(0, 2, (draws, *shape), generator=generator) * 2 - 1
+def _signs(like: Tensor, generator: Generator) -> Tensor:
+    signs = torch.randint(0, 2, like.shape, generator=generator) * 2 - 1
     return signs.to(like.device, like.dtype)
 
 
