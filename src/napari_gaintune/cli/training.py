@@ -88,6 +88,7 @@ def train(
     reduced: Switch = False,
     minutes: float = 0.0,
     photographs: Path | None = None,
+    begin_with: str | None = None,
     device: str = "auto",
     checkpoint_seconds: float = 120.0,
 ) -> int:
@@ -112,6 +113,8 @@ def train(
         Choose the number of steps that fit into so many minutes on this machine; 0: the recipe's.
     photographs
         A folder of pictures (PNG, TIFF, JPEG) that are trained on beside the simulated ones, as grey values from 0 to 1.
+    begin_with
+        Begin at the recipe's last restart, with this model, which the steps before it made: a name, or a .safetensors file.
     device
         auto, cpu, cuda or cuda:1.
     checkpoint_seconds
@@ -125,7 +128,7 @@ def train(
     chosen = chosen.as_reduced() if reduced else chosen.in_full()
     run = TrainingRun(
         chosen, data, output, choose_device(device),
-        resume=resume, minutes=minutes, is_reduced=reduced, photographs=photographs,
+        resume=resume, minutes=minutes, is_reduced=reduced, photographs=photographs, begin_with=begin_with,
     )  # fmt: skip
     run.describe(print)
     with (

@@ -59,10 +59,10 @@ def load_checkpoint(path: Path, state: TrainingState, recipe: TrainingRecipe) ->
         for name, parameter in state.network.named_parameters():
             parameter.data.copy_(file.get_tensor(f"network/{name}"))
             state.average[name].copy_(file.get_tensor(f"average/{name}"))
-            if record["step"]:
+            if f"exp_avg/{name}" in file.keys():  # noqa: SIM118, a safetensors file is no mapping
                 moments = {key: file.get_tensor(f"{key}/{name}") for key in ("exp_avg", "exp_avg_sq")}
                 state.optimiser.state[parameter] = {
-                    "step": torch.tensor(float(record["step"])),
+                    "step": torch.tensor(float(record["step"] - recipe.cycle(record["step"])[0])),
                     **{key: torch.empty_like(parameter.data).copy_(value) for key, value in moments.items()},
                 }
     state.step, state.seconds = int(record["step"]), float(record["seconds"])

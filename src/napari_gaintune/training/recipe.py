@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Literal, Self, TypeVar
 
@@ -89,6 +90,7 @@ class TrainingRecipe(_Recipe):
     learning_rate: float = Field(1e-3, gt=0, le=0.1)
     warm_up_steps: int = Field(100, ge=0)
     steps: int = Field(2000, ge=1)
+    restarts: tuple[int, ...] = Field((), description="steps at which the schedule starts anew from the average")
     largest_gradient_norm: float = Field(1.0, gt=0)
     average_decay: float = Field(0.998, ge=0, lt=1, description="of the average of the weights, which is kept")
     direct_start: bool = Field(False, description="start a DnCNN as a net that predicts the image, not the noise")
@@ -109,6 +111,18 @@ class TrainingRecipe(_Recipe):
         if self.direct_start and self.passing_start:
             raise ValueError("direct_start and passing_start are both set; give one of them")
         return self
+
+    @model_validator(mode="after")
+    def _restarts_are_ordered(self) -> Self:
+        bounds = (0, *self.restarts, self.steps)
+        if any(later <= earlier for earlier, later in pairwise(bounds)):
+            raise ValueError(f"restarts are {self.restarts}; give steps above 0 in order, all below steps {self.steps}")
+        return self
+
+    def cycle(self, step: int) -> tuple[int, int]:
+        """The first step of the run of the schedule that ``step`` belongs to, and the first step after it."""
+        first = max((start for start in self.restarts if start <= step), default=0)
+        return first, min((start for start in self.restarts if start > step), default=self.steps)
 
     @property
     def compute_dtype(self) -> torch.dtype:

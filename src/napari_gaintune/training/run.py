@@ -16,7 +16,15 @@ from .checkpoint import save_checkpoint
 from .dataset import open_set, with_photographs
 from .recipe import TrainingRecipe
 from .simulate import read_image_recipe
-from .supervised import CHECKPOINT, TrainingReport, averaged_network, resume_or_start, steps_for, train
+from .supervised import (
+    CHECKPOINT,
+    TrainingReport,
+    averaged_network,
+    begin_at_restart,
+    resume_or_start,
+    steps_for,
+    train,
+)
 from .validation import ValidationSet, levels, validation_table
 
 
@@ -24,15 +32,16 @@ class TrainingRun:
     """Trains ``recipe`` on the sets in ``data`` into ``folder``; everything is checked before the first step.
 
     With ``minutes`` above 0 the number of steps is what fits into them. ``photographs`` is a folder of pictures that join
-    the simulated ones. Raises SettingError where the images are missing,
-    or ``folder`` holds a checkpoint and neither ``resume`` nor an empty folder was asked for.
+    the simulated ones, ``begin_with`` the model that the steps before the recipe's last restart made. Raises SettingError
+    where the images are missing, or ``folder`` holds a checkpoint and neither ``resume`` nor an empty folder was asked for.
     """
 
     def __init__(
         self, recipe: TrainingRecipe, data: Path, folder: Path, device: torch.device, *,
         resume: bool, minutes: float = 0.0, is_reduced: bool = False, photographs: Path | None = None,
+        begin_with: str | None = None,
     ) -> None:  # fmt: skip
-        self.folder, self.is_reduced, self.device = folder, is_reduced, device
+        self.folder, self.is_reduced, self.device, self.begun_with = folder, is_reduced, device, begin_with
         self.images = read_image_recipe(data / recipe.images)
         self.data = open_set(data / recipe.images, recipe.held_out_objects)
         if photographs is not None:
@@ -44,7 +53,10 @@ class TrainingRun:
             raise SettingError(f"{folder / CHECKPOINT} is there; go on from it with --resume, or give another folder")
         if minutes > 0 and not there:
             recipe = recipe.model_copy(update={"steps": steps_for(recipe, self.data, minutes, device)})
-        self.state, self.recipe = resume_or_start(recipe, folder, resume, device)
+        if begin_with and not there:
+            self.state, self.recipe = begin_at_restart(recipe, begin_with, device)
+        else:
+            self.state, self.recipe = resume_or_start(recipe, folder, resume, device)
 
     def describe(self, say: Callable[[str], object]) -> None:
         """What is trained on what, and the figures that the network has to beat."""
@@ -74,6 +86,7 @@ class TrainingRun:
         where = (
             torch.cuda.get_device_name(self.device) if self.device.type == "cuda" else f"a CPU ({platform.machine()})"
         )
+        since = f" from step {recipe.restarts[-1]} on" if self.begun_with else ""
         photographs = f" and {recipe.photographs} photographs" if recipe.photographs else ""
         fields = {
             "name": recipe.name,
@@ -95,7 +108,7 @@ class TrainingRun:
             "validation": table,
             "licence": "BSD-3-Clause",
             "note": (
-                f"{setting}, {self.state.seconds / 60:.0f} minutes on {where}. Figures: mean PSNR of "
+                f"{setting}, {self.state.seconds / 60:.0f} minutes on {where}{since}. Figures: mean PSNR of "
                 f"{len(self.data.held_out)} objects of the same recipe that were not trained on, 256 px crops, peak 1"
             ),
         }

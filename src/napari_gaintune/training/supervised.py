@@ -14,6 +14,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ..errors import SettingError
+from ..models.catalogue import load_denoiser
 from ..models.networks import Network, build_network
 from .checkpoint import TrainingState, load_checkpoint, read_recipe, save_checkpoint
 from .dataset import Batch, SimulatedSet, batches
@@ -57,11 +59,23 @@ def new_state(recipe: TrainingRecipe, device: torch.device) -> TrainingState:
 
 
 def learning_rate(recipe: TrainingRecipe, step: int) -> float:
-    """Linear warm-up, then half a cosine down to 1 % of the top at the last step."""
-    if step < recipe.warm_up_steps:
-        return recipe.learning_rate * (step + 1) / recipe.warm_up_steps
-    passed = (step - recipe.warm_up_steps) / max(1, recipe.steps - recipe.warm_up_steps)
+    """Linear warm-up, then half a cosine down to 1 % of the top at the last step; anew after each restart.
+
+    Warm restarts let a training that has ended go on (Loshchilov and Hutter 2017).
+    """
+    first, end = recipe.cycle(step)
+    if step - first < recipe.warm_up_steps:
+        return recipe.learning_rate * (step - first + 1) / recipe.warm_up_steps
+    passed = (step - first - recipe.warm_up_steps) / max(1, end - first - recipe.warm_up_steps)
     return recipe.learning_rate * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * min(1.0, passed))))
+
+
+def restart(state: TrainingState, recipe: TrainingRecipe) -> None:
+    """Go on from the averaged weights with a fresh optimiser."""
+    with torch.no_grad():
+        for name, parameter in state.network.named_parameters():
+            parameter.copy_(state.average[name])
+    state.optimiser = torch.optim.Adam(state.network.parameters(), lr=recipe.learning_rate)
 
 
 def local_part(recipe: TrainingRecipe, step: int, stride: int) -> tuple[slice, slice]:
@@ -88,6 +102,9 @@ def training_step(
     be that of the highest doses and the strongest contrasts alone; crops that are nearly flat would count for nothing
     under it, and for too much without the floor. ``local`` stands for the network's own, where it was compiled.
     """
+    if state.step in recipe.restarts:
+        restart(state, recipe)
+    age = state.step - recipe.cycle(state.step)[0] + 1
     device = next(state.network.parameters()).device
     clean, noisy, divisor = (part.to(device, non_blocking=True) for part in (batch.clean, batch.noisy, batch.divisor))
     for group in state.optimiser.param_groups:
@@ -105,7 +122,7 @@ def training_step(
     state.optimiser.step()
     state.step += 1
     # a young average follows the weights closely, an old one smooths over 1 / (1 - decay) steps
-    decay = min(recipe.average_decay, (1 + state.step) / (10 + state.step))
+    decay = min(recipe.average_decay, (1 + age) / (10 + age))
     with torch.no_grad():
         parameters = dict(state.network.named_parameters())
         torch._foreach_lerp_([state.average[name] for name in parameters], list(parameters.values()), 1 - decay)
@@ -147,6 +164,33 @@ def resume_or_start(
     recipe = recipe.model_copy(update={"steps": read_recipe(path).steps})
     state = new_state(recipe, device)
     load_checkpoint(path, state, recipe)
+    return state, recipe
+
+
+def begin_at_restart(
+    recipe: TrainingRecipe, weights: str, device: torch.device
+) -> tuple[TrainingState, TrainingRecipe]:
+    """A state at the recipe's last restart with the weights that the steps before it made: a model's name, or its path.
+
+    Raises SettingError if that model was not trained by those steps of the same recipe.
+    """
+    denoiser = load_denoiser(weights)
+    if not recipe.restarts:
+        raise SettingError(
+            f"{recipe.name}: the recipe has no restarts to begin at; add the step that {weights} ended at"
+        )
+    first = recipe.restarts[-1]
+    before = recipe.model_copy(update={"steps": first, "restarts": recipe.restarts[:-1], "photographs": 0})
+    made_by = TrainingRecipe.model_validate_json(denoiser.card.recipe).model_copy(update={"photographs": 0})
+    if made_by != before:
+        other = [name for name in before.model_dump() if getattr(before, name) != getattr(made_by, name)]
+        raise SettingError(
+            f"{weights}: not made by the first {first} steps of {recipe.name}: {', '.join(other)} differ"
+        )
+    state = new_state(recipe, device)
+    state.network.load_state_dict(denoiser.network.state_dict())
+    state.average = {name: value.detach().clone() for name, value in state.network.named_parameters()}
+    state.step = first
     return state, recipe
 
 
