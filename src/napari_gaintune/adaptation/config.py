@@ -33,7 +33,7 @@ class AdaptationConfig(BaseModel):
         description="Seed of crops, masks and noise: same seed, same bits on a CPU.",
     )
     learning_rate: float = Field(
-        4e-3, gt=0, le=1, title="Learning rate",
+        2e-2, gt=0, le=1, title="Learning rate",
         description="Adam's step size on the channel gains where the gradient is clear; shorter the noisier it is.",
         json_schema_extra={"advanced": True},
     )  # fmt: skip

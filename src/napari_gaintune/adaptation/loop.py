@@ -44,17 +44,17 @@ def adapt(
     they become the sign of the gradient times that share (Balles and Hennig 2018). The first step only listens.
     What is judged, and left in the handle at the end, is an average over about the last ``AVERAGED_STEPS`` iterates
     (Polyak and Juditsky 1992): single iterates wander with the noise of their crops. While the loop is suspended in a
-    yield the handle holds that average, so that a preview shows what is judged. ``stop`` is read every step.
+    yield the handle holds that average, so that a preview shows what is judged; in the last one it holds what is kept.
+    ``stop`` is read every step; stopped, the last step is told of once more, with what is kept.
     """
     device = handle.movable[0].device
     judge = objective.judge
     crops = frames.validation_crops(config.crop_size_px, generator, device, held_out=judge is objective)
-    # a stream of its own: the one that chose the held-out pixels would draw noise that depends on their choice
-    judging_seed = int(torch.randint(2**62, (1,), generator=generator))
-    best = BestState(judge, crops, handle.network, handle.state(), judging_seed)
+    best = BestState(judge, crops, handle, handle.state(), generator)
     optimiser, share = torch.optim.Adam(handle.movable), SignalShare()
     average = RunningAverage(handle.state())
     judged = step = 0
+    loss = change = None
     yield Step(0, None, 0.0, 0)
     while step < config.steps and not stop():
         step += 1
@@ -71,10 +71,14 @@ def adapt(
         change = None
         if step % VALIDATE_EVERY == 0 or step == config.steps:
             change, judged = best.consider(step, average.state), step
-        yield Step(step, loss, change, best.step)
+        if step < config.steps:
+            yield Step(step, loss, change, best.step)
     if judged < step:  # stopped between two judgements
-        yield Step(step, None, best.consider(step, average.state), best.step)
-    handle.load(best.state)
+        change = best.consider(step, average.state)
+    if step:
+        best.confirm()
+        handle.load(best.state)
+        yield Step(step, loss, change, best.step)
 
 
 class RunningAverage:

@@ -8,46 +8,63 @@ import torch
 from torch import Generator, Tensor
 
 from .crops import VALIDATION_CROPS
-from .objectives import Crop, Denoise, Objective
-from .parameters import State
+from .objectives import Crop, Objective
+from .parameters import Handle, State
 
-STANDARD_ERRORS = 1.0  # how clearly a state must beat the start before it replaces it
+STANDARD_ERRORS = 1.0  # how clearly the kept state must beat the start in the end
+CONFIRMING_DRAWS = 4  # more lower the uncertainty little: what is left is the noise of the pixels
+CONFIRMING_STREAM = 1  # keeps the chance of the confirmation apart from that of the choice
 
 
 class BestState:
-    """Keeps the state with the lowest objective on the pixels of ``crops``, of those that clearly beat the start.
+    """Keeps the state with the lowest objective on the pixels of ``crops``, and in the end only one that is clearly better.
 
     At less than one electron per pixel the noise of the pixels swamps the objective. It is the same noise for every
-    state, so states are compared by the pixel-wise difference to the start's loss, in which most of it cancels; and the
-    start is only left for a state that beats it by ``STANDARD_ERRORS`` standard errors of that difference (the
-    differences of single pixels taken as independent, which is a little too sure of itself). A frame with fewer crops to
-    judge by is judged by more draws of chance.
+    state, so states are compared by the pixel-wise difference to the start's loss, in which most of it cancels. Which state
+    is lowest is decided with the same draw of chance every time; whether it is better than the start, by fresh ones, since
+    of many states some look good by chance. A frame with fewer crops to judge by is judged by more draws.
     """
 
-    def __init__(self, objective: Objective, crops: Sequence[Crop], denoise: Denoise, start: State, seed: int) -> None:
-        self._objective, self._crops, self._denoise, self._seed = objective, crops, denoise, seed
-        self._start_losses = self._losses()
+    def __init__(
+        self, objective: Objective, crops: Sequence[Crop], handle: Handle, start: State, generator: Generator
+    ) -> None:
+        self._objective, self._crops, self._handle, self._start = objective, crops, handle, start
+        self._seed = int(torch.randint(2**62, (1,), generator=generator))
+        self._draws = max(1, VALIDATION_CROPS // len(crops))
+        self._start_losses = self._losses(start, self._seed, self._draws)
         self.state, self.step, self.change = start, 0, 0.0
 
     def consider(self, step: int, state: State) -> float:
-        """Judge the network as it stands, holding ``state``; returns the mean change against the start."""
-        differences = self._losses() - self._start_losses
-        change = float(differences.mean())
-        uncertainty = float(differences.std()) / max(1, differences.numel()) ** 0.5
-        if change < self.change and change < -STANDARD_ERRORS * uncertainty:
+        """Judge ``state`` and leave it in the handle; returns the mean change against the start."""
+        change = float((self._losses(state, self._seed, self._draws) - self._start_losses).mean())
+        if change < self.change:
             self.state, self.step, self.change = state, step, change
         return change
 
-    def _losses(self) -> Tensor:
-        """The objective on every held-out pixel, always with the same draws of chance, 1-D float64 on the CPU."""
-        generator = Generator().manual_seed(self._seed)
-        draws = max(1, VALIDATION_CROPS // len(self._crops))
+    def confirm(self) -> None:
+        """Go back to the start unless what is kept beats it by ``STANDARD_ERRORS`` standard errors under fresh draws.
+
+        The differences of single pixels are taken as independent, which is a little too sure of itself.
+        """
+        if self.step == 0:
+            return
+        draws = CONFIRMING_DRAWS * self._draws
+        chance = self._seed + CONFIRMING_STREAM
+        differences = self._losses(self.state, chance, draws) - self._losses(self._start, chance, draws)
+        uncertainty = float(differences.std()) / max(1, differences.numel()) ** 0.5
+        if not float(differences.mean()) < -STANDARD_ERRORS * uncertainty:
+            self.state, self.step, self.change = self._start, 0, 0.0
+
+    def _losses(self, state: State, seed: int, draws: int) -> Tensor:
+        """The objective of ``state`` on every held-out pixel, the mean over draws of chance, 1-D float64 on the CPU."""
+        self._handle.load(state)
+        generator = Generator().manual_seed(seed)
         with torch.no_grad():
             return torch.cat([self._loss(crop, draws, generator) for crop in self._crops])
 
     def _loss(self, crop: Crop, draws: int, generator: Generator) -> Tensor:
         losses = []
         for _ in range(draws):
-            loss = self._objective.pixel_loss(self._denoise, crop, generator, every_target=True)
+            loss = self._objective.pixel_loss(self._handle.network, crop, generator, every_target=True)
             losses.append(loss.values[loss.counted].double().cpu())
         return torch.stack(losses).mean(dim=0)
