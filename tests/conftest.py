@@ -16,7 +16,7 @@ DATA_VARIABLE = "GAINTUNE_DATA"
 # The same bits need the same number of threads, here and in the subprocesses of tests: sums are split by thread.
 # Libraries read these variables when they are first imported.
 for variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
-    os.environ.setdefault(variable, "2")
+    os.environ.setdefault(variable, os.environ.get("OMP_NUM_THREADS", "2"))
 
 # Time limits fail on a busy machine, and random examples fail on somebody else's change.
 settings.register_profile("reproducible", deadline=None, derandomize=True)
