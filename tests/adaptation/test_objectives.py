@@ -26,6 +26,12 @@ from napari_gaintune.noise.models import Gaussian, Poisson
 from ..models.test_networks import SMALL, make
 
 SIGMA = 0.3
+CELLS = [
+    (kind, name)
+    for kind in SMALL
+    for name in OBJECTIVES
+    if name != "blind-spot-architectural" or kind.startswith("blind-spot")
+]
 BENDING = 0.02
 
 
@@ -205,8 +211,7 @@ def test_resampling_draws_the_noise_it_says_and_looks_at_the_frame_only_through_
     assert float(loss) == pytest.approx(float(noise.square().mean()), rel=1e-5)
 
 
-@pytest.mark.parametrize("name", OBJECTIVES)
-@pytest.mark.parametrize("kind", SMALL)
+@pytest.mark.parametrize(("kind", "name"), CELLS)
 @pytest.mark.parametrize("unit", ["electrons", "unit"])
 def test_every_objective_runs_on_every_network_and_repeats_with_its_generator(name: str, kind: str, unit: str) -> None:
     network = make(kind)
@@ -217,8 +222,6 @@ def test_every_objective_runs_on_every_network_and_repeats_with_its_generator(na
     assert torch.equal(losses[0].values, losses[1].values)
     assert torch.equal(losses[0].counted, losses[1].counted)
     assert losses[0].values.shape == losses[0].counted.shape
-    at_once = network.trained.part_of(noisy) if network.is_blind and name in ("auto", "blind-spot") else noisy
-    assert losses[0].values.shape == at_once.shape
     assert losses[0].mean().isfinite()
 
 
