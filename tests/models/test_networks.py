@@ -16,6 +16,8 @@ SMALL: dict[str, tuple[str, dict[str, int | bool]]] = {
     "UNet": ("unet", {"width": 4, "levels": 2, "widest": 8}),
     "UNet, folded": ("unet", {"width": 6, "levels": 2, "fold": 2}),
     "UNet behind Bragg filters": ("unet", {"width": 6, "levels": 2, "widest": 8, "fold": 2, "bragg_px": 16}),
+    "dilated UNet": ("dilated-unet", {"width": 4, "bias": True}),
+    "dilated UNet, bias-free": ("dilated-unet", {"width": 4, "bias": False}),
     "dncnn, folded": ("dncnn", {"depth": 5, "width": 6, "bias": False, "fold": 2}),
     "dncnn behind Bragg filters": ("dncnn", {"depth": 5, "width": 6, "bias": False, "fold": 2, "bragg_px": 16}),
     "blind-spot behind Bragg filters": ("blindspot-unet", {"width": 4, "levels": 2, "bragg_px": 16}),
