@@ -27,7 +27,7 @@ from napari_gaintune.models.prediction import predict
 from ..models.test_networks import make
 from .test_parameters import CARD
 
-KINDS = ["dncnn", "dilated UNet", "UNet behind Bragg filters", "blind-spot, 2 poolings"]
+KINDS = ["dncnn", "dilated UNet", "UNet behind Bragg filters", "blind-spot, 2 poolings", "multi-task"]
 STEPS, STOP_AFTER = 4, 3
 DARK = torch.poisson(torch.full((40, 44), 0.02), generator=Generator().manual_seed(0))
 
@@ -36,8 +36,9 @@ def cells() -> list[tuple[str, str, str]]:
     """All that are not refused."""
     let_through = []
     for kind, parameters, objective in itertools.product(KINDS, PARAMETERS, OBJECTIVES):
+        network = make(kind)
         try:
-            check_cell(Cell(parameters, objective, is_blind=make(kind).is_blind))  # type: ignore[arg-type]
+            check_cell(Cell(parameters, objective, is_blind=network.is_blind, has_heads=bool(network.heads)))  # type: ignore[arg-type]
         except SettingError:
             continue
         let_through.append((kind, parameters, objective))
@@ -88,4 +89,11 @@ def test_every_objective_and_every_choice_of_parameters_has_cells() -> None:
     found = cells()
     assert {objective for _, _, objective in found} == set(OBJECTIVES)
     assert {parameters for _, parameters, _ in found} == set(PARAMETERS)
-    assert len(found) == (len(KINDS) * len(OBJECTIVES) - 3) * len(PARAMETERS)  # 3 see the pixel they predict
+    one_task, blind = len(KINDS) - 1, 1
+    whole = len(KINDS) * len(OBJECTIVES) - (len(KINDS) - blind) - one_task  # see their pixel; have no second task
+    assert len(found) == whole * len(PARAMETERS) - one_task_cells(found)
+
+
+def one_task_cells(found: list[tuple[str, str, str]]) -> int:
+    """What the networks without heads would have had for "heads"."""
+    return sum(parameters == "channel-gains" and kind != "multi-task" for kind, parameters, _ in found)

@@ -12,6 +12,8 @@ from napari_gaintune.adaptation.objectives import NOISES, OBJECTIVES
 from napari_gaintune.adaptation.parameters import PARAMETERS
 from napari_gaintune.errors import SettingError
 
+from .test_objectives import objectives_of
+
 
 @pytest.mark.parametrize(
     ("cell", "message"),
@@ -22,6 +24,8 @@ from napari_gaintune.errors import SettingError
             "'poisson-gaussian'.*'unit'.*gaussian",
         ),
         (Cell(objective="restored", noise="unknown"), "'unknown'.*counts electrons.*choose noise poisson"),
+        (Cell(parameters="heads"), "one task.*choose a model of architecture multi-task"),
+        (Cell(objective="masked-reconstruction"), "one task.*choose a model of architecture multi-task"),
         (Cell(parameters="input-offset", shared=True), "'input-offset' with series = 'shared'"),
     ],
 )
@@ -35,5 +39,11 @@ def test_every_other_cell_is_let_through() -> None:
     assert set(get_args(NoiseName)) == {"auto", *NOISES}
     for name in get_args(ObjectiveName):
         for parameters in PARAMETERS:
-            check_cell(Cell(parameters, name, is_blind=True))
-            check_cell(Cell(parameters, name, is_blind=True, intensity_unit="unit"))
+            for unit in ("electrons", "unit"):
+                check_cell(Cell(parameters, name, is_blind=True, has_heads=True, intensity_unit=unit))
+
+
+def test_which_objectives_a_network_takes() -> None:
+    assert "masked-reconstruction" in objectives_of("multi-task")
+    assert "blind-spot-architectural" in objectives_of("blind-spot, 2 poolings")
+    assert set(OBJECTIVES) - set(objectives_of("dncnn")) == {"masked-reconstruction", "blind-spot-architectural"}

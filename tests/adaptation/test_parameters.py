@@ -16,6 +16,7 @@ from napari_gaintune.errors import SettingError
 from napari_gaintune.models.card import ModelCard
 from napari_gaintune.models.denoiser import Denoiser
 from napari_gaintune.models.layers import Conv2d
+from napari_gaintune.models.networks import Network
 
 from ..models.test_networks import SMALL, make
 
@@ -25,9 +26,18 @@ CARD = ModelCard(
 PRECISIONS = [torch.float32, torch.bfloat16]
 
 
+CELLS = [(kind, name) for kind in SMALL for name in PARAMETERS if name != "heads" or kind == "multi-task"]
+
+
 @pytest.fixture(params=SMALL, ids=list(SMALL))
 def denoiser(request: pytest.FixtureRequest) -> Denoiser:
     return Denoiser(CARD, make(request.param))
+
+
+def convolutions(network: Network) -> list[Conv2d]:
+    """Those that the denoised image passes through."""
+    aside = {module for part in network.aside for module in part.modules()}
+    return [module for module in network.modules() if isinstance(module, Conv2d) and module not in aside]
 
 
 def some_gains(movable: list[torch.Tensor]) -> None:
@@ -53,9 +63,10 @@ def move(handle: Handle, noisy: torch.Tensor, steps: int = 3) -> None:
         optimiser.step()
 
 
-@pytest.mark.parametrize("parameters", PARAMETERS)
+@pytest.mark.parametrize(("kind", "parameters"), CELLS)
 @pytest.mark.parametrize("precision", PRECISIONS)
-def test_at_the_start_the_output_is_bit_identical(denoiser: Denoiser, parameters: str, precision: torch.dtype) -> None:
+def test_at_the_start_the_output_is_bit_identical(kind: str, parameters: str, precision: torch.dtype) -> None:
+    denoiser = Denoiser(CARD, make(kind))
     denoiser.network.compute_dtype = precision
     noisy = torch.rand(2, 1, 33, 26)
     before = denoiser.network(noisy)
@@ -66,8 +77,9 @@ def test_at_the_start_the_output_is_bit_identical(denoiser: Denoiser, parameters
     assert torch.equal(denoiser.network(noisy), before)
 
 
-@pytest.mark.parametrize("parameters", PARAMETERS)
-def test_only_what_may_move_moves_and_reset_is_exact(denoiser: Denoiser, parameters: str) -> None:
+@pytest.mark.parametrize(("kind", "parameters"), CELLS)
+def test_only_what_may_move_moves_and_reset_is_exact(kind: str, parameters: str) -> None:
+    denoiser = Denoiser(CARD, make(kind))
     noisy = torch.rand(1, 1, 24, 24)
     before, weights = denoiser.network(noisy), copy.deepcopy(denoiser.network.state_dict())
     with tuned(denoiser, parameters, [(24, 24)]) as handle:
@@ -77,7 +89,7 @@ def test_only_what_may_move_moves_and_reset_is_exact(denoiser: Denoiser, paramet
         within = denoiser.network.state_dict()
         changed = {key for key, value in weights.items() if not torch.equal(within[key], value)}
         assert changed <= set(handle.names)
-        assert parameters.endswith(("weights", "layer")) == bool(changed)
+        assert parameters.endswith(("weights", "layer", "heads")) == bool(changed)
         state = handle.state()
         handle.reset()
         assert torch.equal(shown(handle, noisy).detach(), before)
@@ -141,7 +153,7 @@ def test_the_network_comes_back_after_an_error(denoiser: Denoiser) -> None:
 
 
 def test_there_is_one_gain_per_output_channel_of_every_convolution(denoiser: Denoiser) -> None:
-    channels = [p.shape[0] for p in denoiser.network.parameters() if p.ndim == 4]
+    channels = [layer.weight.shape[0] for layer in convolutions(denoiser.network)]
     with tuned(denoiser) as handle:
         assert sorted(gain.numel() for gain in handle.movable) == sorted(channels)
         assert all(torch.equal(gain.detach(), torch.ones_like(gain)) for gain in handle.movable)
@@ -157,9 +169,10 @@ def test_biases_are_not_scaled() -> None:
         assert torch.allclose(noisy - network(noisy), last.bias.expand(1, 1, 16, 16), atol=2**-22)
 
 
-@pytest.mark.parametrize("parameters", [name for name in PARAMETERS if not PARAMETERS[name].of_frame])
+@pytest.mark.parametrize(("kind", "parameters"), [cell for cell in CELLS if not PARAMETERS[cell[1]].of_frame])
 @pytest.mark.parametrize("precision", PRECISIONS)
-def test_merged_equals_tuned_bit_for_bit(denoiser: Denoiser, parameters: str, precision: torch.dtype) -> None:
+def test_merged_equals_tuned_bit_for_bit(kind: str, parameters: str, precision: torch.dtype) -> None:
+    denoiser = Denoiser(CARD, make(kind))
     denoiser.network.compute_dtype = precision
     noisy = torch.rand(1, 1, 29, 24)
     with tuned(denoiser, parameters) as handle:
@@ -173,12 +186,12 @@ def test_merged_equals_tuned_bit_for_bit(denoiser: Denoiser, parameters: str, pr
 def test_the_gain_gradient_is_the_gradient(denoiser: Denoiser) -> None:
     """Against torch's own weight gradients: with W' = g W, dL/dg is the inner product of dL/dW' and W."""
     network, noisy = denoiser.network, torch.rand(2, 1, 23, 30)
-    layers = [module for module in network.modules() if isinstance(module, Conv2d)]
+    layers = convolutions(network)
     with tuned(denoiser) as handle:
         some_gains(handle.movable)
         ours = torch.autograd.grad((network(noisy) - 2 * noisy).square().mean(), handle.movable)
         merged = merge(network, handle.state()).requires_grad_(True)
-    filters = [module.weight for module in merged.modules() if isinstance(module, Conv2d)]
+    filters = [layer.weight for layer in convolutions(merged)]
     theirs = torch.autograd.grad((merged(noisy) - 2 * noisy).square().mean(), filters)
     for layer, gradient, weight_gradient in zip(layers, ours, theirs, strict=True):
         expected = (weight_gradient * layer.weight).sum(dim=(1, 2, 3))
@@ -195,8 +208,8 @@ def test_the_gain_gradient_in_bfloat16_is_as_good_as_autograds(denoiser: Denoise
         network.compute_dtype = torch.bfloat16
         ours = torch.cat(torch.autograd.grad((network(noisy) - 2 * noisy).square().mean(), handle.movable))
         merged = merge(network, handle.state()).requires_grad_(True)
-    layers = [module for module in network.modules() if isinstance(module, Conv2d)]
-    filters = [module.weight for module in merged.modules() if isinstance(module, Conv2d)]
+    layers = convolutions(network)
+    filters = [layer.weight for layer in convolutions(merged)]
     gradients = torch.autograd.grad((merged(noisy) - 2 * noisy).square().mean(), filters)
     theirs = torch.cat([(g * layer.weight).sum(dim=(1, 2, 3)) for g, layer in zip(gradients, layers, strict=True)])
     assert (ours - exact).norm() < 2 * (theirs - exact).norm() + 2**-7 * exact.norm()
@@ -250,3 +263,14 @@ def test_every_choice_can_be_asked_for_and_has_a_step_size_of_its_own() -> None:
     for name, choice in PARAMETERS.items():
         assert step_size(name, 0.0) == choice.learning_rate > 0
         assert step_size(name, 0.25) == 0.25
+
+
+def test_heads_are_the_two_of_a_network_with_two_tasks() -> None:
+    with (
+        pytest.raises(SettingError, match=r"'heads'.*choose a model of architecture multi-task"),
+        tuned(Denoiser(CARD, make("dncnn")), "heads"),
+    ):
+        pass
+    with tuned(Denoiser(CARD, make("multi-task")), "heads") as handle:
+        assert {name.partition(".")[0] for name in handle.names} == {"primary", "auxiliary"}
+        assert len(handle.names) == 4

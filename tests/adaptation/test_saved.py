@@ -8,17 +8,16 @@ import pytest
 import safetensors.torch
 import torch
 
-from napari_gaintune.adaptation.parameters import PARAMETERS, tuned
+from napari_gaintune.adaptation.parameters import tuned
 from napari_gaintune.adaptation.saved import SavedState
 from napari_gaintune.errors import ModelError, OutputError, SettingError
 from napari_gaintune.models.denoiser import Denoiser
 
-from ..models.test_networks import SMALL, make
-from .test_parameters import CARD, move, shown
+from ..models.test_networks import make
+from .test_parameters import CARD, CELLS, move, shown
 
 
-@pytest.mark.parametrize("parameters", PARAMETERS)
-@pytest.mark.parametrize("kind", SMALL)
+@pytest.mark.parametrize(("kind", "parameters"), CELLS)
 def test_a_saved_state_comes_back_bit_for_bit(kind: str, parameters: str, tmp_path: Path) -> None:
     noisy, path = torch.rand(1, 1, 24, 24), tmp_path / "state.safetensors"
     with tuned(Denoiser(CARD, make(kind)), parameters, [(24, 24)]) as handle:

@@ -20,8 +20,9 @@ ObjectiveName = Literal[
     "restored",
     "zs-n2n",
     "neighbor2neighbor",
+    "masked-reconstruction",
 ]
-ParametersName = Literal["channel-gains", "all-weights", "first-layer", "last-layer", "input-offset"]
+ParametersName = Literal["channel-gains", "all-weights", "first-layer", "last-layer", "heads", "input-offset"]
 PaceName = Literal["clear", "plain"]
 StoppingName = Literal["best", "patience", "fixed"]
 NoiseName = Literal["auto", "poisson", "gaussian", "poisson-gaussian", "unknown"]

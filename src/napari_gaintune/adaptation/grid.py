@@ -19,6 +19,7 @@ class Cell:
     objective: ObjectiveName = "auto"
     noise: NoiseName = "auto"
     is_blind: bool = False
+    has_heads: bool = False
     intensity_unit: str = "electrons"
     shared: bool = False
 
@@ -43,6 +44,16 @@ def blind_by_make(cell: Cell) -> str:
     )
 
 
+def two_tasks(cell: Cell) -> str:
+    """Heads, and what they are compared by, belong to a network with two tasks."""
+    if cell.has_heads or not (cell.parameters == "heads" or cell.objective == "masked-reconstruction"):
+        return ""
+    return (
+        f"parameters = {cell.parameters!r}, objective = {cell.objective!r}: this model has one task, and no heads for a "
+        "second; choose a model of architecture multi-task, or another method"
+    )
+
+
 def noise_that_can_be(cell: Cell) -> str:
     """Some noises mean nothing in some units; the objective itself says so."""
     try:
@@ -52,7 +63,7 @@ def noise_that_can_be(cell: Cell) -> str:
     return ""
 
 
-RULES: tuple[Callable[[Cell], str], ...] = (of_one_frame, blind_by_make, noise_that_can_be)
+RULES: tuple[Callable[[Cell], str], ...] = (of_one_frame, blind_by_make, two_tasks, noise_that_can_be)
 
 
 def check_cell(cell: Cell) -> None:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-MethodName = Literal["gaintuning", "restore-from-restored", "lan"]
+MethodName = Literal["gaintuning", "restore-from-restored", "lan", "meta-transfer"]
 
 # GainTuning's numbers are ours (decisions 002 and 005). Lee et al. 2020 take 10, 20 or 40 steps, each better than the one
-# before; Kim et al. 2024 take 5, 10 or 20, and either of two objectives.
+# before; Kim et al. 2024 take 5, 10 or 20, and either of two objectives; Gunawan et al.
+# 2022 take 5, in a network that was trained for it.
 METHODS: dict[str, dict[str, Any]] = {
     "gaintuning": {
         "parameters": "channel-gains", "objective": "auto", "steps": 100, "learning_rate": 0.0, "pace": "clear",
@@ -19,6 +20,10 @@ METHODS: dict[str, dict[str, Any]] = {
     },
     "lan": {
         "parameters": "input-offset", "objective": "zs-n2n", "steps": 20, "learning_rate": 0.0, "pace": "plain",
+        "stopping": "fixed",
+    },
+    "meta-transfer": {
+        "parameters": "heads", "objective": "masked-reconstruction", "steps": 5, "learning_rate": 0.0, "pace": "plain",
         "stopping": "fixed",
     },
 }  # fmt: skip

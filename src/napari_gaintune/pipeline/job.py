@@ -74,7 +74,8 @@ class DenoiseJob:
         shared = config.series == "shared"
         self.start = starting_state(config, self.denoiser.card)
         check_saving(config, self.frames)
-        check_cell(Cell(config.parameters, config.objective, config.noise, network.is_blind, unit, shared))
+        has_heads = bool(network.heads)
+        check_cell(Cell(config.parameters, config.objective, config.noise, network.is_blind, has_heads, unit, shared))
         pixel_size_nm = series.calibration.pixel_size_nm
         self.binning = binning_for(pixel_size_nm, self.denoiser.card) if config.scale == "auto" else 1
         smallest = self.denoiser.smallest_frame_px * self.binning

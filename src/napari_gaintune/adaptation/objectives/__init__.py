@@ -7,6 +7,7 @@ from collections.abc import Callable
 from ..config import ObjectiveName
 from .base import Crop, Denoise, Objective, PixelLoss, Window
 from .blindspot import ArchitecturalBlindSpot, MaskedBlindSpot
+from .masked import MaskedReconstruction
 from .situation import NOISES, Situation
 from .subsampling import Neighbor2Neighbor, ZeroShotNoise2Noise
 
@@ -21,6 +22,7 @@ OBJECTIVES: dict[str, Callable[[Situation], Objective]] = {
     "restored": lambda now: now.restored(),
     "zs-n2n": lambda now: ZeroShotNoise2Noise(now.sure()),
     "neighbor2neighbor": lambda now: Neighbor2Neighbor(now.sure()),
+    "masked-reconstruction": lambda now: MaskedReconstruction(now.sure()),
 }
 
 

@@ -23,7 +23,10 @@ class Gains(Handle):
 
 @contextmanager
 def channel_gains(network: Network, shapes: Shapes = ()) -> Iterator[Gains]:
-    """One multiplicative gain per output channel of every convolution, all exactly 1 (Mohan 2021, eq. 2)."""
+    """One multiplicative gain per output channel of every convolution, all exactly 1 (Mohan 2021, eq. 2).
+
+    Convolutions that the denoised image does not pass through are left out: nothing would move their gains.
+    """
     layers = _convolutions(network)
     gains = {}
     for name, layer in layers.items():
@@ -50,4 +53,7 @@ def merge(network: Network, gains: Sequence[Tensor]) -> Network:
 
 
 def _convolutions(network: Network) -> dict[str, Conv2d]:
-    return {name: module for name, module in network.named_modules() if isinstance(module, Conv2d)}
+    """By name, those that the denoised image passes through."""
+    aside = {module for part in network.aside for module in part.modules()}
+    modules = network.named_modules()
+    return {name: module for name, module in modules if isinstance(module, Conv2d) and module not in aside}

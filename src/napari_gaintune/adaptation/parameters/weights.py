@@ -8,6 +8,7 @@ from copy import deepcopy
 
 from torch import nn
 
+from ...errors import SettingError
 from ...models.networks import Network
 from .handle import Handle, Shapes
 
@@ -37,6 +38,17 @@ def first_layer(network: Network, shapes: Shapes = ()) -> Iterator[Weights]:
 def last_layer(network: Network, shapes: Shapes = ()) -> Iterator[Weights]:
     """Filters and bias of the convolution that gives the result (compared with in GainTuning and LAN)."""
     with _weights_of(network, network.last_layer) as handle:
+        yield handle
+
+
+@contextmanager
+def heads(network: Network, shapes: Shapes = ()) -> Iterator[Weights]:
+    """The primary and the auxiliary head of a network with two tasks; its body stays (Gunawan et al. 2022)."""
+    if not network.heads:
+        raise SettingError(
+            "parameters = 'heads': this model has one task and no heads; choose a model of architecture multi-task"
+        )
+    with _weights_of(network, *network.heads) as handle:
         yield handle
 
 

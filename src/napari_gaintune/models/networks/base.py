@@ -41,6 +41,16 @@ class Network(nn.Module):
         raise NotImplementedError
 
     @property
+    def heads(self) -> tuple[nn.Module, ...]:
+        """The primary and the auxiliary head of a network that has two tasks; none of another."""
+        return ()
+
+    @property
+    def aside(self) -> tuple[nn.Module, ...]:
+        """Parts that the denoised image does not pass through."""
+        return ()
+
+    @property
     def trained(self) -> Network:
         """The part that learns in a training; what it gives is compared with ``part_of`` the truth."""
         return self
