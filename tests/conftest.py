@@ -18,6 +18,9 @@ DATA_VARIABLE = "GAINTUNE_DATA"
 for variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
     os.environ.setdefault(variable, os.environ.get("OMP_NUM_THREADS", "2"))
 
+# Models that the user of this machine has added are none of the tests' business, nor theirs of his.
+os.environ["NAPARI_GAINTUNE_MODELS"] = str(REPOSITORY / "no such folder")
+
 # Time limits fail on a busy machine, and random examples fail on somebody else's change.
 settings.register_profile("reproducible", deadline=None, derandomize=True)
 settings.load_profile("reproducible")

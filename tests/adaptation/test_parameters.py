@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import copy
+from typing import get_args
 
 import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from napari_gaintune.adaptation.parameters import PARAMETERS, merge, tuned
+from napari_gaintune.adaptation.config import AdaptationConfig
+from napari_gaintune.adaptation.objectives import Crop, Window
+from napari_gaintune.adaptation.parameters import PARAMETERS, Handle, merge, step_size, tuned
 from napari_gaintune.errors import SettingError
 from napari_gaintune.models.card import ModelCard
 from napari_gaintune.models.denoiser import Denoiser
 from napari_gaintune.models.layers import Conv2d
+from napari_gaintune.models.networks import Network
 
 from ..models.test_networks import SMALL, make
 
@@ -22,9 +26,18 @@ CARD = ModelCard(
 PRECISIONS = [torch.float32, torch.bfloat16]
 
 
+CELLS = [(kind, name) for kind in SMALL for name in PARAMETERS if name != "heads" or kind == "multi-task"]
+
+
 @pytest.fixture(params=SMALL, ids=list(SMALL))
 def denoiser(request: pytest.FixtureRequest) -> Denoiser:
     return Denoiser(CARD, make(request.param))
+
+
+def convolutions(network: Network) -> list[Conv2d]:
+    """Those that the denoised image passes through."""
+    aside = {module for part in network.aside for module in part.modules()}
+    return [module for module in network.modules() if isinstance(module, Conv2d) and module not in aside]
 
 
 def some_gains(movable: list[torch.Tensor]) -> None:
@@ -34,39 +47,100 @@ def some_gains(movable: list[torch.Tensor]) -> None:
             gain.copy_(0.7 + 0.6 * torch.rand(gain.shape, generator=generator))
 
 
-@pytest.mark.parametrize("parameters", PARAMETERS)
+def shown(handle: Handle, noisy: torch.Tensor) -> torch.Tensor:
+    """What the borrowed network makes of whole frames (b, 1, h, w), the b that it was borrowed for."""
+    whole = [Window(index, slice(None), slice(None)) for index in range(len(noisy))]
+    crop = handle.placed(Crop(noisy, torch.ones_like(noisy, dtype=torch.bool), windows=whole))
+    denoised: torch.Tensor = handle.network(crop.shown(noisy))
+    return denoised
+
+
+def move(handle: Handle, noisy: torch.Tensor, steps: int = 3) -> None:
+    optimiser = torch.optim.Adam(handle.movable, lr=0.05)
+    for _ in range(steps):
+        optimiser.zero_grad()
+        shown(handle, noisy).square().mean().backward()
+        optimiser.step()
+
+
+@pytest.mark.parametrize(("kind", "parameters"), CELLS)
 @pytest.mark.parametrize("precision", PRECISIONS)
-def test_at_the_start_the_output_is_bit_identical(denoiser: Denoiser, parameters: str, precision: torch.dtype) -> None:
+def test_at_the_start_the_output_is_bit_identical(kind: str, parameters: str, precision: torch.dtype) -> None:
+    denoiser = Denoiser(CARD, make(kind))
     denoiser.network.compute_dtype = precision
     noisy = torch.rand(2, 1, 33, 26)
     before = denoiser.network(noisy)
-    with tuned(denoiser, parameters) as handle:
+    with tuned(denoiser, parameters, [(33, 26)] * 2) as handle:
         with torch.no_grad():
-            assert torch.equal(handle.network(noisy), before)
-        assert torch.equal(handle.network(noisy).detach(), before)  # the path with gradients is another one
+            assert torch.equal(shown(handle, noisy), before)
+        assert torch.equal(shown(handle, noisy).detach(), before)  # the path with gradients is another one
     assert torch.equal(denoiser.network(noisy), before)
 
 
-@pytest.mark.parametrize("parameters", PARAMETERS)
-def test_only_what_may_move_moves_and_reset_is_exact(denoiser: Denoiser, parameters: str) -> None:
+@pytest.mark.parametrize(("kind", "parameters"), CELLS)
+def test_only_what_may_move_moves_and_reset_is_exact(kind: str, parameters: str) -> None:
+    denoiser = Denoiser(CARD, make(kind))
     noisy = torch.rand(1, 1, 24, 24)
     before, weights = denoiser.network(noisy), copy.deepcopy(denoiser.network.state_dict())
-    with tuned(denoiser, parameters) as handle:
-        optimiser = torch.optim.Adam(handle.movable, lr=0.05)
-        for _ in range(3):
-            optimiser.zero_grad()
-            handle.network(noisy).square().mean().backward()
-            optimiser.step()
-        moved = handle.network(noisy).detach()
+    with tuned(denoiser, parameters, [(24, 24)]) as handle:
+        move(handle, noisy)
+        moved = shown(handle, noisy).detach()
         assert not torch.allclose(moved, before, rtol=1e-3)
+        within = denoiser.network.state_dict()
+        changed = {key for key, value in weights.items() if not torch.equal(within[key], value)}
+        assert changed <= set(handle.names)
+        assert parameters.endswith(("weights", "layer", "heads")) == bool(changed)
         state = handle.state()
         handle.reset()
-        assert torch.equal(handle.network(noisy).detach(), before)
+        assert torch.equal(shown(handle, noisy).detach(), before)
         handle.load(state)
-        assert torch.equal(handle.network(noisy).detach(), moved)
+        assert torch.equal(shown(handle, noisy).detach(), moved)
     assert torch.equal(denoiser.network(noisy), before)
     after = denoiser.network.state_dict()
     assert all(torch.equal(after[key], value) for key, value in weights.items())
+    assert not any(weight.requires_grad or weight.grad is not None for weight in denoiser.network.parameters())
+
+
+def test_all_weights_are_all_and_the_first_and_last_layers_are_those_at_the_ends(denoiser: Denoiser) -> None:
+    network = denoiser.network
+    with tuned(denoiser, "all-weights") as handle:
+        assert set(handle.names) == set(dict(network.named_parameters()))
+    order: list[torch.nn.Module] = []
+    prepared = network.whole_frame(torch.rand(1, 1, 24, 24))
+    hooks = [m.register_forward_hook(lambda m, *_: order.append(m)) for m in network.modules() if isinstance(m, Conv2d)]
+    network.local(prepared)
+    for hook in hooks:
+        hook.remove()
+    for parameters, layer in (("first-layer", order[0]), ("last-layer", order[-1])):
+        with tuned(denoiser, parameters) as handle:
+            assert [id(weight) for weight in handle.movable] == [id(weight) for weight in layer.parameters()]
+
+
+def test_an_offset_belongs_to_its_place_in_its_frame(denoiser: Denoiser) -> None:
+    """A crop is shown the part of tanh(phi) it was cut from, also where an objective gives two images of it at once."""
+    noisy = torch.rand(2, 24, 30)
+    with tuned(denoiser, "input-offset", [(24, 30)] * 2) as handle:
+        assert [tuple(offset.shape) for offset in handle.movable] == [(24, 30)] * 2
+        with torch.no_grad():
+            for offset in handle.movable:
+                offset.normal_(0, 2, generator=torch.Generator().manual_seed(1))
+        places = [Window(1, slice(3, 11), slice(20, 28)), Window(0, slice(16, 24), slice(0, 8))]
+        cut = torch.stack([noisy[w.frame][w.rows, w.columns] for w in places])[:, None]
+        crop = handle.placed(Crop(cut, torch.ones_like(cut, dtype=torch.bool), windows=places))
+        expected = torch.stack([handle.seen(noisy[w.frame], w.frame)[w.rows, w.columns] for w in places])[:, None]
+        assert torch.equal(crop.shown(cut), expected)
+        assert crop.offset is not None
+        twice = crop.shown(torch.cat([cut, 2 * cut]))
+        assert torch.equal(twice, torch.cat([expected, 2 * cut + crop.offset]))
+        assert (crop.shown(cut) - cut).abs().max() <= 1  # tanh
+        assert torch.equal(crop.noisy, cut)  # what is compared with stays as it was measured
+
+
+def test_an_offset_needs_frames_and_cannot_be_merged(denoiser: Denoiser) -> None:
+    with pytest.raises(SettingError, match=r"'input-offset'.*shapes"), tuned(denoiser, "input-offset"):
+        pass
+    with tuned(denoiser, "input-offset", [(8, 8)]) as handle, pytest.raises(SettingError, match="cannot be merged"):
+        handle.merged()
 
 
 def test_the_network_comes_back_after_an_error(denoiser: Denoiser) -> None:
@@ -79,7 +153,7 @@ def test_the_network_comes_back_after_an_error(denoiser: Denoiser) -> None:
 
 
 def test_there_is_one_gain_per_output_channel_of_every_convolution(denoiser: Denoiser) -> None:
-    channels = [p.shape[0] for p in denoiser.network.parameters() if p.ndim == 4]
+    channels = [layer.weight.shape[0] for layer in convolutions(denoiser.network)]
     with tuned(denoiser) as handle:
         assert sorted(gain.numel() for gain in handle.movable) == sorted(channels)
         assert all(torch.equal(gain.detach(), torch.ones_like(gain)) for gain in handle.movable)
@@ -95,26 +169,29 @@ def test_biases_are_not_scaled() -> None:
         assert torch.allclose(noisy - network(noisy), last.bias.expand(1, 1, 16, 16), atol=2**-22)
 
 
+@pytest.mark.parametrize(("kind", "parameters"), [cell for cell in CELLS if not PARAMETERS[cell[1]].of_frame])
 @pytest.mark.parametrize("precision", PRECISIONS)
-def test_merged_equals_tuned_bit_for_bit(denoiser: Denoiser, precision: torch.dtype) -> None:
+def test_merged_equals_tuned_bit_for_bit(kind: str, parameters: str, precision: torch.dtype) -> None:
+    denoiser = Denoiser(CARD, make(kind))
     denoiser.network.compute_dtype = precision
     noisy = torch.rand(1, 1, 29, 24)
-    with tuned(denoiser) as handle, torch.no_grad():
-        some_gains(handle.movable)
-        merged = merge(handle.network, handle.state())
-        assert torch.equal(merged(noisy), handle.network(noisy))
+    with tuned(denoiser, parameters) as handle:
+        move(handle, noisy)
+        merged = handle.merged()
+        assert torch.equal(merged(noisy), handle.network(noisy).detach())
     assert not torch.allclose(merged(noisy), denoiser.network(noisy), rtol=1e-3)
+    assert not any(weight.requires_grad for weight in merged.parameters())
 
 
 def test_the_gain_gradient_is_the_gradient(denoiser: Denoiser) -> None:
     """Against torch's own weight gradients: with W' = g W, dL/dg is the inner product of dL/dW' and W."""
     network, noisy = denoiser.network, torch.rand(2, 1, 23, 30)
-    layers = [module for module in network.modules() if isinstance(module, Conv2d)]
+    layers = convolutions(network)
     with tuned(denoiser) as handle:
         some_gains(handle.movable)
         ours = torch.autograd.grad((network(noisy) - 2 * noisy).square().mean(), handle.movable)
         merged = merge(network, handle.state()).requires_grad_(True)
-    filters = [module.weight for module in merged.modules() if isinstance(module, Conv2d)]
+    filters = [layer.weight for layer in convolutions(merged)]
     theirs = torch.autograd.grad((merged(noisy) - 2 * noisy).square().mean(), filters)
     for layer, gradient, weight_gradient in zip(layers, ours, theirs, strict=True):
         expected = (weight_gradient * layer.weight).sum(dim=(1, 2, 3))
@@ -131,8 +208,8 @@ def test_the_gain_gradient_in_bfloat16_is_as_good_as_autograds(denoiser: Denoise
         network.compute_dtype = torch.bfloat16
         ours = torch.cat(torch.autograd.grad((network(noisy) - 2 * noisy).square().mean(), handle.movable))
         merged = merge(network, handle.state()).requires_grad_(True)
-    layers = [module for module in network.modules() if isinstance(module, Conv2d)]
-    filters = [module.weight for module in merged.modules() if isinstance(module, Conv2d)]
+    layers = convolutions(network)
+    filters = [layer.weight for layer in convolutions(merged)]
     gradients = torch.autograd.grad((merged(noisy) - 2 * noisy).square().mean(), filters)
     theirs = torch.cat([(g * layer.weight).sum(dim=(1, 2, 3)) for g, layer in zip(gradients, layers, strict=True)])
     assert (ours - exact).norm() < 2 * (theirs - exact).norm() + 2**-7 * exact.norm()
@@ -179,3 +256,21 @@ def test_a_denoiser_is_lent_once_and_by_known_names(denoiser: Denoiser) -> None:
         pass
     with tuned(denoiser):  # given back
         pass
+
+
+def test_every_choice_can_be_asked_for_and_has_a_step_size_of_its_own() -> None:
+    assert set(get_args(AdaptationConfig.model_fields["parameters"].annotation)) == set(PARAMETERS)
+    for name, choice in PARAMETERS.items():
+        assert step_size(name, 0.0) == choice.learning_rate > 0
+        assert step_size(name, 0.25) == 0.25
+
+
+def test_heads_are_the_two_of_a_network_with_two_tasks() -> None:
+    with (
+        pytest.raises(SettingError, match=r"'heads'.*choose a model of architecture multi-task"),
+        tuned(Denoiser(CARD, make("dncnn")), "heads"),
+    ):
+        pass
+    with tuned(Denoiser(CARD, make("multi-task")), "heads") as handle:
+        assert {name.partition(".")[0] for name in handle.names} == {"primary", "auxiliary"}
+        assert len(handle.names) == 4

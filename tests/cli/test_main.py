@@ -52,7 +52,7 @@ def test_every_setting_is_a_flag_with_its_default_and_help(
         assert words(field.description or "no description") in page, name
     assert "[default: 100]" in page
     assert "[default: 0, estimated]" in page
-    assert "[choices: auto, blind-spot, sure, resampling]" in page
+    assert "[choices: auto, poisson, gaussian, poisson-gaussian, unknown]" in page
     assert "--no-overwrite" not in page
     assert "False" not in page
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from napari_gaintune.errors import ModelError
-from napari_gaintune.models.networks import ARCHITECTURES, Network, build_network
+from napari_gaintune.models.networks import ARCHITECTURES, MultiTaskNetwork, Network, build_network
 
 SMALL: dict[str, tuple[str, dict[str, int | bool]]] = {
     "dncnn": ("dncnn", {"depth": 5, "width": 6, "bias": True}),
@@ -16,6 +16,9 @@ SMALL: dict[str, tuple[str, dict[str, int | bool]]] = {
     "UNet": ("unet", {"width": 4, "levels": 2, "widest": 8}),
     "UNet, folded": ("unet", {"width": 6, "levels": 2, "fold": 2}),
     "UNet behind Bragg filters": ("unet", {"width": 6, "levels": 2, "widest": 8, "fold": 2, "bragg_px": 16}),
+    "dilated UNet": ("dilated-unet", {"width": 4, "bias": True}),
+    "dilated UNet, bias-free": ("dilated-unet", {"width": 4, "bias": False}),
+    "multi-task": ("multi-task", {"width": 4, "levels": 2, "widest": 8}),
     "dncnn, folded": ("dncnn", {"depth": 5, "width": 6, "bias": False, "fold": 2}),
     "dncnn behind Bragg filters": ("dncnn", {"depth": 5, "width": 6, "bias": False, "fold": 2, "bragg_px": 16}),
     "blind-spot behind Bragg filters": ("blindspot-unet", {"width": 4, "levels": 2, "bragg_px": 16}),
@@ -130,3 +133,21 @@ def test_an_unknown_architecture_or_option_is_refused() -> None:
         build_network("transformer")
     with pytest.raises(ModelError, match="does not take.*heads"):
         build_network("dncnn", heads=3)
+
+
+def test_the_second_task_tells_the_noisy_image_from_the_first_ones_result() -> None:
+    """The auxiliary head sees the clean image and the residual and nothing else; the mask sees the noisy image alone."""
+    network = make("multi-task")
+    assert isinstance(network, MultiTaskNetwork)
+    noisy = torch.rand(1, 1, 24, 29)
+    tasks = network.tasks(noisy)
+    assert torch.equal(tasks.clean, network(noisy))
+    assert all(image.shape == noisy.shape for image in tasks)
+    assert (tasks.mask > 0).all()
+    assert (tasks.mask < 1).all()
+    for weight in network.primary.parameters():
+        weight.zero_()  # then there is no residual, and the clean image is the noisy one
+    idle = network.tasks(noisy)
+    assert torch.equal(idle.clean, noisy)
+    assert torch.equal(idle.mask, tasks.mask)
+    assert not torch.equal(idle.noisy_again, tasks.noisy_again)

@@ -14,6 +14,7 @@ import torch
 from napari_gaintune import denoise, load_denoiser
 from napari_gaintune.adaptation.config import checked
 from napari_gaintune.adaptation.objectives import OBJECTIVES, Situation
+from napari_gaintune.adaptation.parameters import PARAMETERS
 from napari_gaintune.errors import DeviceError, ImageError, ModelError, NoiseModelError, SettingError
 from napari_gaintune.image import ArraySeries, Calibration
 from napari_gaintune.models.catalogue import save_model
@@ -23,6 +24,7 @@ from napari_gaintune.pipeline.config import DenoiseConfig
 from napari_gaintune.pipeline.job import DenoiseJob
 from napari_gaintune.pipeline.reports import DoneReport, FrameReport, StepReport
 
+from ..adaptation.test_objectives import objectives_of
 from ..models.test_networks import SMALL, make
 from .conftest import small_model
 
@@ -36,13 +38,19 @@ def series(rng: np.random.Generator, frames: int = 3) -> np.ndarray[Any, Any]:
     return rng.poisson(np.broadcast_to(wave, (frames, *SHAPE))).astype(np.uint16)
 
 
-@pytest.mark.parametrize("objective", OBJECTIVES)
-@pytest.mark.parametrize("mode", ["episodic", "shared"])
+@pytest.mark.parametrize(
+    ("mode", "objective"), [*(("episodic", name) for name in OBJECTIVES), ("shared", "auto"), ("shared", "zs-n2n")]
+)
 def test_every_objective_on_every_model_gives_frames_in_the_inputs_unit(
     model: str, objective: str, mode: str, rng: np.random.Generator
 ) -> None:
     counts = series(rng, 2) * 100
     before = counts.copy()
+    network = load_denoiser(model).network
+    if objective not in objectives_of("blind-spot" if network.is_blind else "multi-task" if network.heads else ""):
+        with pytest.raises(SettingError, match="choose (blind-spot-masked|a model of architecture multi-task)"):
+            denoise(counts, model=model, objective=objective)
+        return
     result = denoise(counts, model=model, objective=objective, series=mode, **FAST)
     assert result.image.shape == counts.shape
     assert result.image.dtype == np.float32
@@ -56,6 +64,22 @@ def test_every_objective_on_every_model_gives_frames_in_the_inputs_unit(
     assert [frame.frame for frame in result.frames] == [0, 1]
     losses = [step.loss for step in result.history if step.step > 0]
     assert len(losses) == FAST["steps"] * (2 if mode == "episodic" else 1)
+
+
+@pytest.mark.parametrize("parameters", [name for name in PARAMETERS if name != "heads"])
+def test_whatever_moves_is_asked_for_by_name_and_leaves_the_next_frame_alone(
+    parameters: str, dncnn: str, rng: np.random.Generator
+) -> None:
+    settings = {**FAST, "model": dncnn, "objective": "sure", "parameters": parameters, "stopping": "fixed"}
+    settings["pace"] = "plain"
+    counts = series(rng, 2)
+    both, second = (denoise(counts, **settings, frames=frames) for frames in ("all", "1"))
+    assert np.array_equal(both.image[1], second.image[0])
+    assert all(frame.adapted for frame in both.frames)
+    assert not np.array_equal(both.image, denoise(counts, **{**settings, "steps": 0}).image)
+    assert both.provenance["settings"]["parameters"] == parameters
+    own = denoise(counts[0], model=dncnn, parameters=parameters, steps=0).provenance
+    assert own["learning_rate"] == PARAMETERS[parameters].learning_rate
 
 
 def test_no_steps_give_the_pretrained_result(model: str, rng: np.random.Generator) -> None:
@@ -220,6 +244,11 @@ def test_what_cannot_be_done_is_refused_before_any_work(model: str, rng: np.rand
         ({"frames": "9"}, SettingError, "the series has 3 frames"),
         ({"model": "gpt"}, ModelError, "model 'gpt' is unknown"),
         ({"device": "cuda:77"}, DeviceError, "cuda:77"),
+        (
+            {"parameters": "input-offset", "series": "shared"},
+            SettingError,
+            "belongs to one frame.*choose series episodic",
+        ),
         ({"device": "tpu"}, DeviceError, "write auto, cpu, cuda or cuda:1"),
     ):
         with pytest.raises(error, match=message):

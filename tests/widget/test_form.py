@@ -9,6 +9,7 @@ import pytest
 from annotated_types import Ge, Le
 from qtpy.QtWidgets import QAbstractSpinBox, QComboBox, QLabel
 
+from napari_gaintune.adaptation.methods import METHODS
 from napari_gaintune.errors import SettingError
 from napari_gaintune.pipeline.config import DenoiseConfig
 from napari_gaintune.widget.editors import bounds
@@ -73,7 +74,8 @@ def test_long_paths_in_messages_are_broken() -> None:
 @pytest.mark.parametrize(
     ("name", "value"),
     [
-        ("objective", "sure"), ("steps", 7), ("learning_rate", 0.00125), ("crop_size_px", 96), ("noise", "gaussian"),
+        ("parameters", "input-offset"), ("stopping", "patience"), ("patience", 12), ("pace", "plain"), ("objective", "sure"),
+        ("steps", 7), ("learning_rate", 0.00125), ("crop_size_px", 96), ("noise", "gaussian"),
         ("noise_sd", 1.5), ("frames", "2:9"), ("frames", "all"), ("series", "shared"), ("detector_gain", 116.25),
         ("detector_offset", -3.5), ("nonfinite", "fill"), ("precision", "bfloat16"), ("device", "cpu"), ("seed", 2**31 - 1),
         ("model", "/somewhere/other.safetensors"),
@@ -153,3 +155,15 @@ def test_a_setting_the_config_refuses_names_its_rule(bench: Bench) -> None:
     dock.form.set_value("steps", -1)
     with pytest.raises(SettingError, match="steps"):
         dock.form.config()
+
+
+def test_a_method_sets_its_settings_where_one_sees_them(bench: Bench) -> None:
+    dock = bench.open()
+    for method in ("lan", "restore-from-restored", "gaintuning"):
+        dock.form.set_value("method", method)
+        assert dock.form.config() == DenoiseConfig(**dock.form.config().model_dump())
+        for name, value in METHODS[method].items():
+            assert getattr(dock.form.config(), name) == value
+    dock.form.set_value("method", "lan")
+    dock.form.set_value("steps", 7)
+    assert dock.form.config().steps == 7

@@ -4,12 +4,28 @@ from __future__ import annotations
 
 from typing import Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from ..errors import SettingError
+from .methods import MethodName, with_preset
 
-ObjectiveName = Literal["auto", "blind-spot", "sure", "resampling"]
-NoiseName = Literal["auto", "poisson", "gaussian"]
+ObjectiveName = Literal[
+    "auto",
+    "blind-spot",
+    "blind-spot-architectural",
+    "blind-spot-masked",
+    "sure",
+    "unsure",
+    "resampling",
+    "restored",
+    "zs-n2n",
+    "neighbor2neighbor",
+    "masked-reconstruction",
+]
+ParametersName = Literal["channel-gains", "all-weights", "first-layer", "last-layer", "heads", "input-offset"]
+PaceName = Literal["clear", "plain"]
+StoppingName = Literal["best", "patience", "fixed"]
+NoiseName = Literal["auto", "poisson", "gaussian", "poisson-gaussian", "unknown"]
 
 
 class AdaptationConfig(BaseModel):
@@ -17,10 +33,24 @@ class AdaptationConfig(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
+    @model_validator(mode="before")
+    @classmethod
+    def _fill_in(cls, given: Any) -> Any:
+        return with_preset(given) if isinstance(given, dict) else given
+
+    method: MethodName = Field(
+        "gaintuning", title="Method",
+        description="Whose settings apply where you give none: what may move, by what, for how long, and what is kept.",
+    )  # fmt: skip
+    parameters: ParametersName = Field(
+        "channel-gains", title="Parameters",
+        description="What may move: a gain per channel (GainTuning), weights, or an offset on the input (LAN).",
+        json_schema_extra={"advanced": True},
+    )  # fmt: skip
     objective: ObjectiveName = Field(
         "auto",
         title="Objective",
-        description="What the channel gains are tuned by; auto: blind-spot for a blind-spot model, else noise resampling.",
+        description="What the network is tuned by; auto: blind-spot for a blind-spot model, else noise resampling.",
     )
     steps: int = Field(
         100, ge=0, le=100_000, title="Steps", description="Adaptation steps per frame; 0 only pre-trained."
@@ -33,9 +63,22 @@ class AdaptationConfig(BaseModel):
         description="Seed of crops, masks and noise: same seed, same bits on a CPU.",
     )
     learning_rate: float = Field(
-        2e-2, gt=0, le=1, title="Learning rate",
-        description="Adam's step size on the channel gains where the gradient is clear; shorter the noisier it is.",
+        0.0, ge=0, le=1, title="Learning rate",
+        description="Adam's step size where the gradient is clear, shorter the noisier it is; 0: that of what may move.",
+        json_schema_extra={"advanced": True, "zero": "its own"},
+    )  # fmt: skip
+    pace: PaceName = Field(
+        "clear", title="Pace", description="clear: steps as long as the gradient is clear; plain: Adam as it is.",
         json_schema_extra={"advanced": True},
+    )  # fmt: skip
+    stopping: StoppingName = Field(
+        "best", title="Stopping",
+        description="best: the best state of all steps; patience: so, and no step after long without; fixed: the last.",
+        json_schema_extra={"advanced": True},
+    )  # fmt: skip
+    patience: int = Field(
+        30, ge=1, le=100_000, title="Patience", description="Steps without a better state that stopping patience waits.",
+        json_schema_extra={"advanced": True, "unit": "steps"},
     )  # fmt: skip
     crop_size_px: int = Field(
         256, ge=16, le=8192, title="Crop size", description="Edge of the random crops a step looks at, in pixels.",
@@ -46,12 +89,13 @@ class AdaptationConfig(BaseModel):
         json_schema_extra={"advanced": True},
     )  # fmt: skip
     noise: NoiseName = Field(
-        "auto", title="Noise", description="Noise that SURE and resampling reckon with; auto: Poisson for electrons.",
+        "auto", title="Noise",
+        description="What SURE, resampling and restored reckon with; auto: Poisson for electrons, else Gaussian.",
         json_schema_extra={"advanced": True},
     )  # fmt: skip
     noise_sd: float = Field(
         0.0, ge=0, title="Noise SD",
-        description="Standard deviation of Gaussian noise for SURE and resampling, in the image's unit; 0: estimated.",
+        description="SD of Gaussian noise, or of the read noise beside Poisson's, in the image's unit; 0: estimated.",
         json_schema_extra={"advanced": True, "zero": "estimated"},
     )  # fmt: skip
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Generator, Tensor
 
-from .objectives import Crop
+from .objectives import Crop, Window
 
 HELD_OUT_FRACTION = 0.1
 VALIDATION_CROPS = 4
@@ -39,7 +39,7 @@ class Frames:
             rows, columns = (
                 slice_at(_draw(max(1, n - size_px + 1), generator), size_px, n) for n in self.noisy[index].shape
             )
-            windows.append((index, rows, columns))
+            windows.append(Window(index, rows, columns))
         return self._cut(windows, device, held_out=False)
 
     def validation_crops(
@@ -50,7 +50,7 @@ class Frames:
         Targets are the held-out pixels, or all of them for a judge other than the loss.
         """
         places = [
-            (index, slice_at(y, size_px, frame.shape[0]), slice_at(x, size_px, frame.shape[1]))
+            Window(index, slice_at(y, size_px, frame.shape[0]), slice_at(x, size_px, frame.shape[1]))
             for index, frame in enumerate(self.noisy)
             for y in range(0, frame.shape[0], size_px)
             for x in range(0, frame.shape[1], size_px)
@@ -59,13 +59,13 @@ class Frames:
         seen = [torch.zeros_like(pixels) for pixels in self.held_out]
         crops = []
         for index, rows, columns in (places[i] for i in chosen):
-            crop = self._cut([(index, rows, columns)], device, held_out=True if held_out else None)
+            crop = self._cut([Window(index, rows, columns)], device, held_out=True if held_out else None)
             fresh = crop.targets & ~seen[index][rows, columns].to(device)
             seen[index][rows, columns] |= crop.targets[0, 0].cpu()
-            crops.append(Crop(crop.noisy, fresh, crop.pseudo_clean))
+            crops.append(replace(crop, targets=fresh))
         return crops
 
-    def _cut(self, windows: Sequence[tuple[int, slice, slice]], device: torch.device, held_out: bool | None) -> Crop:
+    def _cut(self, windows: Sequence[Window], device: torch.device, held_out: bool | None) -> Crop:
         noisy = torch.stack([self.noisy[i][rows, columns] for i, rows, columns in windows])[:, None]
         pseudo = None
         if self.pseudo_clean is not None:
@@ -76,7 +76,7 @@ class Frames:
         if held_out is not None:
             chosen = [self.held_out[i][rows, columns] == held_out for i, rows, columns in windows]
             targets &= torch.stack(chosen)[:, None]
-        return Crop(noisy=noisy.to(device), targets=targets.to(device), pseudo_clean=pseudo)
+        return Crop(noisy.to(device), targets.to(device), pseudo, windows)
 
     def _inner(self, index: int, rows: slice, columns: slice) -> Tensor:
         """False near a cut edge, where the network misses neighbours that the frame has; True at the frame's own edge."""

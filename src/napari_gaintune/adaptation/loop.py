@@ -11,12 +11,11 @@ from torch import Generator, Tensor
 from .config import AdaptationConfig
 from .crops import Frames
 from .objectives import Crop, Objective
-from .parameters import Handle, State
-from .step_size import SignalShare
-from .stopping import BestState
+from .parameters import Handle, State, step_size
+from .step_size import PACES
+from .stopping import STOPPING
 
 VALIDATE_EVERY = 10
-AVERAGED_STEPS = 10
 CROP_MARGIN_PX = 16
 
 
@@ -42,29 +41,31 @@ def adapt(
 
     Adam's steps m / sqrt(v) are short by the root of the signal's share already, down to a floor of noise; by another root
     they become the sign of the gradient times that share (Balles and Hennig 2018). The first step only listens.
-    What is judged, and left in the handle at the end, is an average over about the last ``AVERAGED_STEPS`` iterates
-    (Polyak and Juditsky 1992): single iterates wander with the noise of their crops. While the loop is suspended in a
+    What is judged, and left in the handle at the end, is an average over the last iterates, as many as the stopping rule
+    says (Polyak and Juditsky 1992): single iterates wander with the noise of their crops. While the loop is suspended in a
     yield the handle holds that average, so that a preview shows what is judged; in the last one it holds what is kept.
     ``stop`` is read every step; stopped, the last step is told of once more, with what is kept.
     """
     device = handle.movable[0].device
     judge = objective.judge
-    crops = frames.validation_crops(config.crop_size_px, generator, device, held_out=judge is objective)
-    best = BestState(judge, crops, handle, handle.state(), generator)
-    optimiser, share = torch.optim.Adam(handle.movable), SignalShare()
-    average = RunningAverage(handle.state())
+    crops = frames.validation_crops(config.crop_size_px, generator, device, held_out=objective.looks_at_frame)
+    rule = STOPPING[config.stopping]
+    best = rule.build(judge, crops, handle, generator, config.patience)
+    optimiser, share = torch.optim.Adam(handle.movable), PACES[config.pace]()
+    learning_rate = step_size(config.parameters, config.learning_rate)
+    average = RunningAverage(handle.state(), rule.averaged_steps)
     judged = step = 0
     loss = change = None
     yield Step(0, None, 0.0, 0)
-    while step < config.steps and not stop():
+    while step < config.steps and not best.is_over(step) and not stop():
         step += 1
         handle.load(average.iterate)
         crop = frames.random_crops(config.crop_size_px, config.crops_per_step, generator, device)
         optimiser.zero_grad(set_to_none=True)
-        loss = _backward(handle, objective, crop, generator)
+        loss = _backward(handle, objective.at(step / config.steps), crop, generator)
         clear = share.update([moved.grad for moved in handle.movable if moved.grad is not None])
         for group in optimiser.param_groups:
-            group["lr"] = config.learning_rate * clear**0.5
+            group["lr"] = learning_rate * clear**0.5
         optimiser.step()
         average.update(handle.state())
         handle.load(average.state)
@@ -84,14 +85,15 @@ def adapt(
 class RunningAverage:
     """Exponential average of iterates, without the bias towards the first one."""
 
-    def __init__(self, start: State) -> None:
+    def __init__(self, start: State, steps: int) -> None:
         self.iterate = start
         self.state = start
+        self._keep = 1 - 1 / steps
         self._sum = [torch.zeros_like(value) for value in start]
         self._weight = 0.0
 
     def update(self, iterate: State) -> None:
-        keep = 1 - 1 / AVERAGED_STEPS
+        keep = self._keep
         self.iterate = iterate
         self._weight = keep * self._weight + 1 - keep
         self._sum = [keep * total + (1 - keep) * value for total, value in zip(self._sum, iterate, strict=True)]
@@ -99,6 +101,6 @@ class RunningAverage:
 
 
 def _backward(handle: Handle, objective: Objective, crop: Crop, generator: Generator) -> float:
-    loss: Tensor = objective.pixel_loss(handle.network, crop, generator).mean()
+    loss: Tensor = objective.pixel_loss(handle.network, handle.placed(crop), generator).mean()
     loss.backward()  # type: ignore[no-untyped-call]
     return float(loss.detach())

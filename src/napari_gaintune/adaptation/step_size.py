@@ -2,12 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Protocol
 
 import torch
 from torch import Tensor
 
 MEMORY = 0.9  # as long as that of Adam's first average
+
+
+class Pace(Protocol):
+    """How much of Adam's step is walked: the root of a share from 0 to 1, for the gradients of each step."""
+
+    def update(self, gradients: Sequence[Tensor]) -> float: ...
+
+
+class Plain:
+    """Adam as it is, as the papers other than GainTuning have it."""
+
+    def update(self, gradients: Sequence[Tensor]) -> float:
+        return 1.0
 
 
 class SignalShare:
@@ -36,3 +50,6 @@ class SignalShare:
         rho = (1 - MEMORY) * (1 + MEMORY**self._steps) / ((1 + MEMORY) * weight)
         ratio = float((self._mean[alive].square() / self._square[alive]).mean()) / weight
         return min(1.0, max(0.0, (ratio - rho) / (1 - rho)))
+
+
+PACES: dict[str, Callable[[], Pace]] = {"clear": SignalShare, "plain": Plain}

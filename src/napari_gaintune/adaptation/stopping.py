@@ -1,8 +1,10 @@
-"""Best so far, judged against the pre-trained start, pixel by pixel."""
+"""When to stop and which state to keep: best so far, judged against the pre-trained start pixel by pixel, or the last."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
 
 import torch
 from torch import Generator, Tensor
@@ -14,6 +16,25 @@ from .parameters import Handle, State
 STANDARD_ERRORS = 1.0  # how clearly the kept state must beat the start in the end
 CONFIRMING_DRAWS = 4  # more lower the uncertainty little: what is left is the noise of the pixels
 CONFIRMING_STREAM = 1  # keeps the chance of the confirmation apart from that of the choice
+
+
+class Stopping(Protocol):
+    """What a run keeps: ``state`` of ``step``."""
+
+    state: State
+    step: int
+
+    def consider(self, step: int, state: State) -> float | None:
+        """Look at ``state`` and leave it in the handle; returns its change against the start, if it is judged."""
+        ...
+
+    def is_over(self, step: int) -> bool:
+        """Whether to end the run after ``step``."""
+        ...
+
+    def confirm(self) -> None:
+        """A last look at what is kept, at the end of the run."""
+        ...
 
 
 class BestState:
@@ -41,6 +62,9 @@ class BestState:
             self.state, self.step, self.change = state, step, change
         return change
 
+    def is_over(self, step: int) -> bool:
+        return False
+
     def confirm(self) -> None:
         """Go back to the start unless what is kept beats it by ``STANDARD_ERRORS`` standard errors under fresh draws.
 
@@ -65,6 +89,57 @@ class BestState:
     def _loss(self, crop: Crop, draws: int, generator: Generator) -> Tensor:
         losses = []
         for _ in range(draws):
-            loss = self._objective.pixel_loss(self._handle.network, crop, generator, every_target=True)
+            placed = self._handle.placed(crop)
+            loss = self._objective.pixel_loss(self._handle.network, placed, generator, every_target=True)
             losses.append(loss.values[loss.counted].double().cpu())
         return torch.stack(losses).mean(dim=0)
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A way to stop; it keeps an average over about the last ``averaged_steps`` iterates, with 1 the iterate itself."""
+
+    build: Callable[[Objective, Sequence[Crop], Handle, Generator, int], Stopping]
+    averaged_steps: int
+
+
+class PatientBestState(BestState):
+    """The best state, and an end of the run ``patience`` steps after it."""
+
+    def __init__(
+        self, objective: Objective, crops: Sequence[Crop], handle: Handle, generator: Generator, patience: int
+    ) -> None:
+        super().__init__(objective, crops, handle, handle.state(), generator)
+        self._patience = patience
+
+    def is_over(self, step: int) -> bool:
+        return step - self.step >= self._patience
+
+
+class LastState:
+    """A fixed number of steps, whatever comes of them: what the papers other than GainTuning do."""
+
+    def __init__(self, handle: Handle) -> None:
+        self.state, self.step = handle.state(), 0
+
+    def consider(self, step: int, state: State) -> float | None:
+        self.state, self.step = state, step
+        return None
+
+    def is_over(self, step: int) -> bool:
+        return False
+
+    def confirm(self) -> None:
+        """There is nothing to be sure of."""
+
+
+AVERAGED_STEPS = 10
+
+STOPPING: dict[str, Rule] = {
+    "best": Rule(
+        lambda judge, crops, handle, chance, patience: BestState(judge, crops, handle, handle.state(), chance),
+        AVERAGED_STEPS,
+    ),
+    "patience": Rule(PatientBestState, AVERAGED_STEPS),
+    "fixed": Rule(lambda judge, crops, handle, chance, patience: LastState(handle), 1),
+}

@@ -66,7 +66,7 @@ def tell(end: DemoReport, config: DenoiseConfig, seconds: float, as_json: bool) 
         }
         print(json.dumps(told, indent=2))
         return
-    names = ("model", "frames", "objective", "series", "steps", "learning_rate", "crop_size_px", "seed")
+    names = ("model", "frames", "objective", "series", "steps", "crop_size_px", "seed")
     print("settings: " + ", ".join(f"{name} {getattr(config, name)}" for name in names))
     print(f"\n{'mean over the frames':<20}  PSNR (dB)   SSIM")
     for score in end.scores:

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from cyclopts import App, CycloptsError, Parameter
 
 from ..errors import GaintuneError
+from .add_model import add_model
 from .demo import demo
 from .denoise import denoise
 from .evaluate import evaluate
@@ -39,6 +40,7 @@ app = App(
 )
 app.command(denoise)
 app.command(models)
+app.command(add_model)
 app.command(demo)
 app.command(evaluate)
 app.command(simulate)

@@ -1,4 +1,4 @@
-"""The shipped models, and loading and saving of any model: safetensors with a hash, never a pickle."""
+"""The shipped models and the user's own, and loading and saving of any: safetensors with a hash, never a pickle."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import os
 from pathlib import Path
 from typing import Any
 
+import platformdirs
 import safetensors.torch
 import torch
 from pydantic import ValidationError
@@ -21,9 +22,18 @@ from .networks import Network, build_network
 WEIGHTS_FOLDER = Path(__file__).parent / "weights"
 
 
-def list_models(folder: Path = WEIGHTS_FOLDER) -> list[ModelCard]:
-    """The cards of every model in ``folder``, by name; reads no weights."""
-    return [read_card(path) for path in sorted(folder.glob("*.json"), key=lambda path: path.stem)]
+USER_FOLDER_VARIABLE = "NAPARI_GAINTUNE_MODELS"
+
+
+def user_folder() -> Path:
+    """Where the user's own models are, whether it is there or not; an environment variable may name another place."""
+    return Path(os.environ.get(USER_FOLDER_VARIABLE) or platformdirs.user_data_path("napari-gaintune") / "models")
+
+
+def list_models(*folders: Path) -> list[ModelCard]:
+    """The cards of every model in ``folders``, by name; of the shipped ones, then the user's, by default. No weights."""
+    places = folders or (WEIGHTS_FOLDER, user_folder())
+    return [read_card(path) for folder in places for path in sorted(folder.glob("*.json"), key=lambda path: path.stem)]
 
 
 def read_card(path: Path) -> ModelCard:
@@ -94,7 +104,7 @@ def _find_weights(name: str) -> Path:
                 f"{name}: no such file; give the path of a .safetensors file with its .json card beside it"
             )
         return path
-    known = [card.stem for card in sorted(WEIGHTS_FOLDER.glob("*.json"))]
+    known = {card.stem: card for folder in (user_folder(), WEIGHTS_FOLDER) for card in sorted(folder.glob("*.json"))}
     if name not in known:
-        raise ModelError(f"model {name!r} is unknown; there are {', '.join(known) or 'none installed'}")
-    return WEIGHTS_FOLDER / f"{name}.safetensors"
+        raise ModelError(f"model {name!r} is unknown; there are {', '.join(sorted(known)) or 'none installed'}")
+    return known[name].with_suffix(".safetensors")

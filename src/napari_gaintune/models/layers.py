@@ -2,19 +2,44 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torch.nn.grad import conv2d_input
 
 SMALLEST_CHANNEL_GAIN = 1e-4  # below it the gain's gradient is read with this divisor: a dead channel stays finite
+
+
+class Geometry(NamedTuple):
+    """How a convolution goes over the image; ``transposed``: from the coarse grid to the fine one."""
+
+    padding: int
+    stride: int = 1
+    dilation: int = 1
+    transposed: bool = False
+
+    def convolve(self, x: Tensor, filters: Tensor, bias: Tensor | None = None) -> Tensor:
+        """``filters`` are (out, in, h, w), also where ``transposed``."""
+        if self.transposed:
+            return F.conv_transpose2d(x, filters.transpose(0, 1), bias, self.stride, self.padding)
+        return F.conv2d(x, filters, bias, self.stride, self.padding, self.dilation)
+
+    def input_gradient(self, grad: Tensor, filters: Tensor, shape: torch.Size) -> Tensor:
+        """The gradient of an input of ``shape``, from that of the output."""
+        if self.transposed:
+            return F.conv2d(grad, filters.transpose(0, 1), None, self.stride, self.padding)
+        if self.stride == self.dilation == 1:
+            return _input_gradient(grad, filters, self.padding)
+        return conv2d_input(shape, filters, grad, self.stride, self.padding, self.dilation)  # type: ignore[no-untyped-call,no-any-return]
 
 
 class Conv2d(nn.Module):
     """r = rectify(channel_gain * conv(x, weight) + bias); the bias is never scaled (Mohan 2021, eq. 2).
 
-    ``slope`` is the rectifier's slope below zero: 0 is ReLU, 0.1 LeakyReLU, 1 none. Computes in the dtype of its
+    ``slope`` is the rectifier's slope below zero: 0 is ReLU, 0.1 LeakyReLU, 1 none. Filters are (out, in, h, w), also of a
+    ``transposed`` convolution. Computes in the dtype of its
     input, with the weights stored in float32. ``channel_gain`` (out_channels,) is ``None`` in a pre-trained network; at
     gains of exactly 1 the output is bit-identical to the output without gains, because the gain multiplies the weights.
     """
@@ -30,6 +55,9 @@ class Conv2d(nn.Module):
         bias: bool,
         slope: float,
         padding: int | None = None,
+        stride: int = 1,
+        dilation: int = 1,
+        transposed: bool = False,
     ) -> None:
         super().__init__()
         filters = torch.empty(out_channels, in_channels, kernel_size, kernel_size)
@@ -39,17 +67,25 @@ class Conv2d(nn.Module):
         self.weight = nn.Parameter(filters.contiguous(memory_format=torch.channels_last))
         self.bias = nn.Parameter(torch.zeros(out_channels)) if bias else None
         self.slope = slope
-        self.padding = kernel_size // 2 if padding is None else padding
+        padding = dilation * (kernel_size // 2) if padding is None else padding
+        self.geometry = Geometry(padding, stride, dilation, transposed)
         self.channel_gain = None
 
     def forward(self, x: Tensor) -> Tensor:
         bias = None if self.bias is None else self.bias.to(x.dtype)
         if self.channel_gain is not None and self.channel_gain.requires_grad and torch.is_grad_enabled():
             filters = self.weight.detach()
-            out: Tensor = _GainConv.apply(x, filters, bias, self.channel_gain, self.slope, self.padding)  # type: ignore[no-untyped-call]
+            out: Tensor = _GainConv.apply(x, filters, bias, self.channel_gain, self.slope, self.geometry)  # type: ignore[no-untyped-call]
             return out
         filters = self.weight if self.channel_gain is None else scale_filters(self.weight, self.channel_gain)
-        return rectify(F.conv2d(x, filters.to(x.dtype), bias, padding=self.padding), self.slope)
+        return rectify(self.geometry.convolve(x, filters.to(x.dtype), bias), self.slope)
+
+
+def conv_at(layers: nn.Module, index: int) -> Conv2d:
+    """The convolution at ``index`` of a list of them; negative ones count from the end."""
+    conv = list(layers.children())[index]
+    assert isinstance(conv, Conv2d)
+    return conv
 
 
 def scale_filters(weight: Tensor, channel_gain: Tensor) -> Tensor:
@@ -74,14 +110,20 @@ class _GainConv(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: Any, x: Tensor, filters: Tensor, bias: Tensor | None, channel_gain: Tensor, slope: float, padding: int
+        ctx: Any,
+        x: Tensor,
+        filters: Tensor,
+        bias: Tensor | None,
+        channel_gain: Tensor,
+        slope: float,
+        geometry: Geometry,
     ) -> Tensor:
         scaled = scale_filters(filters, channel_gain).to(x.dtype)
-        out = F.conv2d(x, scaled, bias, padding=padding)
+        out = geometry.convolve(x, scaled, bias)
         if slope != 1:
             out = F.relu_(out) if slope == 0 else F.leaky_relu_(out, slope)
         ctx.save_for_backward(out, scaled, bias, channel_gain)
-        ctx.slope, ctx.padding = slope, padding
+        ctx.slope, ctx.geometry, ctx.shape = slope, geometry, x.shape
         return out
 
     @staticmethod
@@ -91,7 +133,7 @@ class _GainConv(torch.autograd.Function):
         grad_gain = _gain_gradient(grad, out, bias, channel_gain, ctx.slope)
         grad_x = None
         if ctx.needs_input_grad[0]:
-            grad_x = _input_gradient(grad, scaled, ctx.padding)
+            grad_x = ctx.geometry.input_gradient(grad, scaled, ctx.shape)
         return grad_x, None, None, grad_gain, None, None
 
 

@@ -22,6 +22,15 @@ def noise_sd(frame: Float32) -> float:
     return float(np.sqrt(np.median(variances) / median_of_chi2))
 
 
+def read_noise_sd(electrons: Float32) -> float:
+    """Standard deviation of what is noise beside that of counting, in electrons; (h, w) in electrons -> float.
+
+    The variance above the mean, as counts alone have a variance equal to it; 0 where there is none above it, as in every
+    frame whose detector gain was itself found from the noise.
+    """
+    return float(np.sqrt(max(0.0, noise_sd(electrons) ** 2 - float(electrons.mean()))))
+
+
 def noise_variance_and_mean(frame: Float32) -> tuple[float, float]:
     """Mean noise variance and mean intensity over the same pixels of a frame (h, w).
 

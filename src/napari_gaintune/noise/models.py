@@ -37,6 +37,22 @@ class Gaussian:
 
 
 @dataclass(frozen=True)
+class GaussianOfAnyLevel:
+    """White Gaussian noise whose standard deviation is drawn for each image, from 0 to ``highest_sd``; (b, ...)."""
+
+    highest_sd: float
+
+    def __post_init__(self) -> None:
+        if not self.highest_sd > 0:
+            raise NoiseModelError(f"highest_sd = {self.highest_sd}: the highest standard deviation must be above 0")
+
+    def sample(self, clean: Tensor, generator: Generator) -> Tensor:
+        shape = (len(clean), *[1] * (clean.ndim - 1))
+        sd = self.highest_sd * torch.rand(shape, generator=generator, device=generator.device).to(clean.device)
+        return clean + sd * _normal(clean, generator)
+
+
+@dataclass(frozen=True)
 class Poisson:
     """Counting noise: ``clean`` is the expected number of electrons per pixel; negative values count as none."""
 

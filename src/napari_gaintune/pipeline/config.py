@@ -35,6 +35,14 @@ class DenoiseConfig(AdaptationConfig):
         description="episodic: each frame starts from the pre-trained model; shared: one adaptation serves all frames.",
         json_schema_extra={"advanced": True},
     )  # fmt: skip
+    adapted: str = Field(
+        "", title="Adapted state", description="File of an adapted state to start from; with steps 0 it is what is used.",
+        json_schema_extra={"advanced": True},
+    )  # fmt: skip
+    save_adapted: str = Field(
+        "", title="Save state as", description="Where to write the adapted state, a new .safetensors file; empty: nowhere.",
+        json_schema_extra={"advanced": True},
+    )  # fmt: skip
     device: str = Field(
         "auto", title="Device", description="auto, cpu, cuda or cuda:1; auto takes a CUDA GPU if there is one."
     )

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -10,8 +11,9 @@ import torch
 from torch import Tensor
 
 from ..adaptation.crops import Frames
+from ..adaptation.grid import Cell, check_cell
 from ..adaptation.loop import CROP_MARGIN_PX, Step, adapt
-from ..adaptation.objectives import Objective, Situation, build_objective
+from ..adaptation.objectives import Objective, build_objective
 from ..adaptation.parameters import Handle, tuned
 from ..errors import ImageError
 from ..image import Float32, FrameSeries, check_frame, count_nonfinite
@@ -20,6 +22,7 @@ from ..models.device import choose_device, choose_precision, memory_errors_named
 from ..models.prediction import predict
 from ..noise.intensity import IntensityScale, electron_scale, unit_scale
 from ..noise.level import noise_sd
+from .adapted_state import check_saving, save_state, starting_state
 from .binning import binned, binning_for, unbinned
 from .clock import Clock
 from .config import DenoiseConfig
@@ -28,6 +31,7 @@ from .model_choice import choose_model
 from .provenance import FrameRecord, provenance
 from .range_check import binning_notes, dose_notes, hot_pixel_notes, objective_notes, pixel_size_notes
 from .reports import DoneReport, FrameReport, Report, StepReport
+from .situation import situation_of
 
 Stop = Callable[[], bool]
 SHARED_FRAMES = 16  # of a series, evenly spaced, are kept in memory while one adaptation serves them all
@@ -66,6 +70,12 @@ class DenoiseJob:
         self.precision = choose_precision(config.precision, self.device)
         self.choice = choose_model(series, config, self.frames[0])
         self.denoiser = load_denoiser(self.choice.name)
+        network, unit = self.denoiser.network, self.denoiser.card.intensity_unit
+        shared = config.series == "shared"
+        self.start = starting_state(config, self.denoiser.card)
+        check_saving(config, self.frames)
+        has_heads = bool(network.heads)
+        check_cell(Cell(config.parameters, config.objective, config.noise, network.is_blind, has_heads, unit, shared))
         pixel_size_nm = series.calibration.pixel_size_nm
         self.binning = binning_for(pixel_size_nm, self.denoiser.card) if config.scale == "auto" else 1
         smallest = self.denoiser.smallest_frame_px * self.binning
@@ -88,14 +98,13 @@ class DenoiseJob:
         clock = Clock(len(self.frames), self.config.steps, shared, preview_interval_s)
         with memory_errors_named(self.device):
             self.denoiser.place(self.device, self.precision)
-            with tuned(self.denoiser) as handle:
-                walk = self._shared if shared else self._episodic
-                for report in walk(handle, clock, stop):
-                    if isinstance(report, FrameReport):
-                        clock.frame_done(report.position)
-                        report = replace(report, progress=clock.progress, seconds_left=clock.seconds_left())
-                        self.records.append(FrameRecord.of(report))
-                    yield report
+            walk = self._shared if shared else self._episodic
+            for report in walk(clock, stop):
+                if isinstance(report, FrameReport):
+                    clock.frame_done(report.position)
+                    report = replace(report, progress=clock.progress, seconds_left=clock.seconds_left())
+                    self.records.append(FrameRecord.of(report))
+                yield report
         yield DoneReport(provenance(self, self.records), stopped=stop() and not self._is_complete())
 
     def _is_complete(self) -> bool:
@@ -103,7 +112,7 @@ class DenoiseJob:
         whole = [record.scale is None or record.steps_run == self.config.steps for record in self.records]
         return len(whole) == len(self.frames) and all(whole)
 
-    def _episodic(self, handle: Handle, clock: Clock, stop: Stop) -> Iterator[Report]:
+    def _episodic(self, clock: Clock, stop: Stop) -> Iterator[Report]:
         for position, index in enumerate(self.frames):
             if position and stop():
                 return
@@ -111,11 +120,12 @@ class DenoiseJob:
             if isinstance(loaded, FrameReport):
                 yield loaded
                 continue
-            handle.reset()
-            adapted = yield from self._adapt(handle, [loaded], clock, stop)
-            yield self._finish(handle, loaded, adapted)
+            with self._tuned([loaded]) as handle:
+                adapted = yield from self._adapt(handle, [loaded], clock, stop)
+                save_state(handle, self.config, self.denoiser.card)
+                yield self._finish(handle, loaded, adapted)
 
-    def _shared(self, handle: Handle, clock: Clock, stop: Stop) -> Iterator[Report]:
+    def _shared(self, clock: Clock, stop: Stop) -> Iterator[Report]:
         places = np.unique(np.linspace(0, len(self.frames) - 1, SHARED_FRAMES).round().astype(int))
         usable: list[_Loaded] = []
         for place in places:
@@ -123,14 +133,24 @@ class DenoiseJob:
                 break
             frame = self._load(self.frames[place], int(place))
             usable += [frame] if isinstance(frame, _Loaded) else []
-        adapted = _Adapted()
-        if usable:
-            adapted = yield from self._adapt(handle, usable, clock, stop)
-        for position, index in enumerate(self.frames):
-            if position and stop():
-                return
-            loaded = self._load(index, position)
-            yield loaded if isinstance(loaded, FrameReport) else self._finish(handle, loaded, adapted)
+        with self._tuned(usable) as handle:
+            adapted = _Adapted()
+            if usable:
+                adapted = yield from self._adapt(handle, usable, clock, stop)
+                save_state(handle, self.config, self.denoiser.card)
+            for position, index in enumerate(self.frames):
+                if position and stop():
+                    return
+                loaded = self._load(index, position)
+                yield loaded if isinstance(loaded, FrameReport) else self._finish(handle, loaded, adapted)
+
+    @contextmanager
+    def _tuned(self, loaded: Sequence[_Loaded]) -> Iterator[Handle]:
+        """The denoiser, lent for an adaptation to these frames, in the state to start from."""
+        with tuned(self.denoiser, self.config.parameters, [frame.noisy.shape for frame in loaded]) as handle:
+            if self.start is not None:
+                self.start.put_into(handle)
+            yield handle
 
     def _load(self, index: int, position: int) -> _Loaded | FrameReport:
         """A frame ready for the network, or, where a frame is constant, its report: it is its own best estimate."""
@@ -159,17 +179,10 @@ class DenoiseJob:
             return electron_scale(counts, card.dose_range_e_per_px, config.detector_offset)
         return unit_scale(counts, dtype)
 
-    def _objective(self, loaded: list[_Loaded]) -> Objective:
-        config, scale = self.config, loaded[0].scale
-        level = config.noise_sd / self.binning / scale.per_unit or noise_sd(loaded[0].noisy.numpy())
-        situation = Situation(
-            is_blind=self.denoiser.network.is_blind,
-            intensity_unit=self.denoiser.card.intensity_unit,
-            noise=config.noise,
-            noise_sd=level,
-            compute_dtype=self.precision,
-        )
-        return build_objective(config.objective, situation)
+    def _objective(self, first: _Loaded) -> Objective:
+        per_unit = first.scale.per_unit * self.binning  # a mean over binning**2 pixels has that much less noise
+        situation = situation_of(first.noisy, per_unit, self.config, self.denoiser, self.precision)
+        return build_objective(self.config.objective, situation)
 
     def _adapt(
         self, handle: Handle, loaded: list[_Loaded], clock: Clock, stop: Stop
@@ -178,10 +191,14 @@ class DenoiseJob:
         first, adapted = loaded[0], _Adapted()
         if self.config.steps == 0:
             return adapted
-        objective = self._objective(loaded)
+        objective = self._objective(first)
         pseudo_clean = None
         if objective.needs_pseudo_clean:
-            pseudo_clean = [predict(handle.network, frame.noisy) for frame in loaded if not stop()]
+            pseudo_clean = [
+                predict(handle.network, handle.seen(frame.noisy, place))
+                for place, frame in enumerate(loaded)
+                if not stop()
+            ]
             if len(pseudo_clean) < len(loaded):
                 return adapted
         chance = random_stream(self.config.seed, first.index)
@@ -216,7 +233,7 @@ class DenoiseJob:
 
     def _predicted(self, handle: Handle, loaded: _Loaded) -> Float32:
         """The denoised frame in the input's unit, on the input's grid."""
-        image = loaded.scale.to_input(predict(handle.network, loaded.noisy).numpy())
+        image = loaded.scale.to_input(predict(handle.network, handle.seen(loaded.noisy)).numpy())
         return unbinned(image, self.binning, (self.series.shape[-2], self.series.shape[-1]))
 
     def _size_notes(self) -> list[str]:

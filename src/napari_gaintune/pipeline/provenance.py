@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from ..adaptation.parameters import step_size
 from ..errors import GaintuneError
 from ..image import FrameSeries
 from ..noise.intensity import IntensityScale
@@ -56,7 +57,9 @@ def provenance(job: DenoiseJob, records: Sequence[FrameRecord]) -> dict[str, Any
             "sha256": card.sha256,
             "reason": job.choice.reason or "named by the user",
             "binning": job.binning,
+            "adapted": job.start.sha256 if job.start else None,
         },
+        "learning_rate": step_size(job.config.parameters, job.config.learning_rate),
         "input": {
             "name": series.name,
             "shape": list(series.shape),

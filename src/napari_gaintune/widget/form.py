@@ -25,12 +25,13 @@ from qtpy.QtWidgets import (
 )
 
 from ..adaptation.config import checked
+from ..adaptation.methods import METHODS
 from ..pipeline.config import DenoiseConfig
 from .editors import FIELDS, Choice, FramesChoice, ModelChoice, NumberBox, make_editor, tool_tip
 from .layers import denoisable_layers, shape_of, shown_frame, unwrapped
 from .worker import Machine
 
-MAIN_FIELDS = ("model", "objective", "device", "steps", "frames")
+MAIN_FIELDS = ("model", "method", "objective", "device", "steps", "frames")
 LABEL_WIDTH_PX = 108
 CONTROL_WIDTH_PX = 320
 
@@ -102,6 +103,8 @@ class SettingsForm(QWidget):
         layout.addWidget(self.advanced)
         layout.addWidget(rows)
         self.layer.currentIndexChanged.connect(self._layer_changed)
+        if isinstance(method := self.editors["method"], Choice):
+            method.currentTextChanged.connect(self._method_changed)
         self._layer_changed()
 
     def _add_row(self, form: QFormLayout, title: str, description: str, editor: QWidget) -> None:
@@ -156,6 +159,11 @@ class SettingsForm(QWidget):
                 if isinstance(items, QStandardItemModel) and (item := items.item(devices.count() - 1)):
                     item.setEnabled(False)
                 devices.setToolTip(tool_tip(f"{FIELDS['device'].description} No CUDA: {machine.no_cuda}."))
+
+    def _method_changed(self, method: str) -> None:
+        """Its settings, in the controls where one sees them and can change them."""
+        for name, value in METHODS[method].items():
+            self.set_value(name, value)
 
     def _layer_changed(self) -> None:
         layer = self.layer.layer()

@@ -29,10 +29,11 @@ class ArchitecturalBlindSpot(JudgesItself):
 
     def pixel_loss(self, denoise: Denoise, crop: Crop, generator: Generator, every_target: bool = False) -> PixelLoss:
         if every_target or not isinstance(denoise, Network):
-            return PixelLoss((denoise(crop.noisy) - crop.noisy).square(), crop.targets)
+            return PixelLoss((denoise(crop.shown(crop.noisy)) - crop.noisy).square(), crop.targets)
         axes = tuple(axis for axis in (-2, -1) if torch.rand((), generator=generator) < 0.5)
         noisy, targets, part = crop.noisy.flip(axes), crop.targets.flip(axes), denoise.trained
-        return PixelLoss((part(noisy) - part.part_of(noisy)).square(), part.part_of(targets))
+        seen = crop.shown(crop.noisy).flip(axes)
+        return PixelLoss((part(seen) - part.part_of(noisy)).square(), part.part_of(targets))
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,7 @@ class MaskedBlindSpot(JudgesItself):
             drawn = torch.rand(crop.noisy.shape, generator=generator) < self.fraction
             masked = masked & drawn.to(masked.device)
         hidden = replace_by_neighbours(crop.noisy, masked, generator)
-        return PixelLoss((denoise(hidden) - crop.noisy).square(), masked)
+        return PixelLoss((denoise(crop.shown(hidden)) - crop.noisy).square(), masked)
 
 
 def replace_by_neighbours(noisy: Tensor, masked: Tensor, generator: Generator) -> Tensor:

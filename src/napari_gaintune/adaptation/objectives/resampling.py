@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 from torch import Generator
 
 from ...noise.models import NoiseModel
-from .base import Crop, Denoise, Objective, PixelLoss
+from .base import Crop, Denoise, Objective, PixelLoss, Steady
 
 
 @dataclass(frozen=True)
-class NoiseResampling:
+class NoiseResampling(Steady):
     """(f(x + n) - x)**2 with x = f_pretrained(y) and fresh n from ``noise`` at every step (Vaksman et al. 2020).
 
     Needs the noise's distribution and a start that is right in the main; it cannot bring back what x has lost. It looks at
@@ -23,8 +23,10 @@ class NoiseResampling:
     name: str = field(default="resampling", repr=False)
     needs_pseudo_clean: bool = field(default=True, repr=False)
 
+    looks_at_frame = False
+
     def pixel_loss(self, denoise: Denoise, crop: Crop, generator: Generator, every_target: bool = False) -> PixelLoss:
         if crop.pseudo_clean is None:
             raise ValueError("noise resampling was given no pseudo-clean crop")
         resampled = self.noise.sample(crop.pseudo_clean, generator)
-        return PixelLoss((denoise(resampled) - crop.pseudo_clean).square(), crop.targets)
+        return PixelLoss((denoise(crop.shown(resampled)) - crop.pseudo_clean).square(), crop.targets)

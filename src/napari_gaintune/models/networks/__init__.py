@@ -7,12 +7,16 @@ from collections.abc import Callable
 from ...errors import ModelError
 from .base import Network
 from .blindspot import BlindSpotUNet
+from .dilated_unet import DilatedUNet
 from .dncnn import DnCNN
+from .multitask import MultiTaskNetwork
 from .unet import UNet
 
 ARCHITECTURES: dict[str, Callable[..., Network]] = {
     "blindspot-unet": BlindSpotUNet,
+    "dilated-unet": DilatedUNet,
     "dncnn": DnCNN,
+    "multi-task": MultiTaskNetwork,
     "unet": UNet,
 }
 
@@ -27,4 +31,13 @@ def build_network(architecture: str, **options: int | bool) -> Network:
         raise ModelError(f"architecture {architecture!r} does not take {options}: {error}") from error
 
 
-__all__ = ["ARCHITECTURES", "BlindSpotUNet", "DnCNN", "Network", "UNet", "build_network"]
+__all__ = [
+    "ARCHITECTURES",
+    "BlindSpotUNet",
+    "DilatedUNet",
+    "DnCNN",
+    "MultiTaskNetwork",
+    "Network",
+    "UNet",
+    "build_network",
+]

@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from ..layers import Conv2d
+
 
 class Network(nn.Module):
     """A denoiser (b, 1, h, w) float32 -> (b, 1, h, w) float32, for any height and width.
@@ -27,6 +29,26 @@ class Network(nn.Module):
     def local(self, prepared: Tensor) -> Tensor:
         """The rest: an output pixel depends on what was prepared within ``receptive_field_radius`` of it."""
         raise NotImplementedError
+
+    @property
+    def first_layer(self) -> Conv2d:
+        """The convolution that sees the frame first, of those in ``local``."""
+        raise NotImplementedError
+
+    @property
+    def last_layer(self) -> Conv2d:
+        """The convolution that gives the result."""
+        raise NotImplementedError
+
+    @property
+    def heads(self) -> tuple[nn.Module, ...]:
+        """The primary and the auxiliary head of a network that has two tasks; none of another."""
+        return ()
+
+    @property
+    def aside(self) -> tuple[nn.Module, ...]:
+        """Parts that the denoised image does not pass through."""
+        return ()
 
     @property
     def trained(self) -> Network:

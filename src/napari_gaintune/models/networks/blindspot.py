@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from ..layers import Conv2d
 from .base import Network
 from .lattice import pad_to_squares
 from .unet import UNet
@@ -63,6 +64,14 @@ class BlindSpotUNet(Network):
     def trained(self) -> Network:
         """The four places share their weights: what learns one has learnt all."""
         return self.one_place
+
+    @property
+    def first_layer(self) -> Conv2d:
+        return self.one_place.unet.first_layer
+
+    @property
+    def last_layer(self) -> Conv2d:
+        return self.one_place.unet.last_layer
 
     def whole_frame(self, noisy: Tensor) -> Tensor:
         """The frame, and for each place the lattices found without it."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ..layers import Conv2d
+from ..layers import Conv2d, conv_at
 from .lattice import LatticeNetwork
 from .unet import folded_channels, pad_to_multiple
 
@@ -33,6 +33,14 @@ class DnCNN(LatticeNetwork):
         )
         self.stride = fold
         self.receptive_field_radius = fold * depth + fold - 1 + (MEAN_STRIDE - 1 if self.filters else 0)
+
+    @property
+    def first_layer(self) -> Conv2d:
+        return conv_at(self.convs, 0)
+
+    @property
+    def last_layer(self) -> Conv2d:
+        return conv_at(self.convs, -1)
 
     def local(self, prepared: Tensor) -> Tensor:
         height, width = prepared.shape[-2:]

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ..layers import Conv2d
+from ..layers import Conv2d, conv_at
 from .lattice import LatticeNetwork
 
 LEAKY_SLOPE = 0.1
@@ -73,6 +73,14 @@ class UNet(LatticeNetwork):
         self.head = Conv2d(width, fold**2, 1, bias=False, slope=1.0)
         self.stride = fold * 2**levels
         self.receptive_field_radius = fold * self.body.reach + fold - 1 + self.stride - 1
+
+    @property
+    def first_layer(self) -> Conv2d:
+        return conv_at(self.body.down[0], 0)
+
+    @property
+    def last_layer(self) -> Conv2d:
+        return self.head
 
     def local(self, prepared: Tensor) -> Tensor:
         height, width = prepared.shape[-2:]

@@ -1,0 +1,73 @@
+"""The grid of what may move, objective and network: which of its cells make no sense, and why."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from ..errors import GaintuneError, SettingError
+from .config import NoiseName, ObjectiveName
+from .objectives import Situation, build_objective
+from .parameters import choice_of
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One adaptation that is asked for; ``shared``: one state is to serve frames it was not adapted to."""
+
+    parameters: str = "channel-gains"
+    objective: ObjectiveName = "auto"
+    noise: NoiseName = "auto"
+    is_blind: bool = False
+    has_heads: bool = False
+    intensity_unit: str = "electrons"
+    shared: bool = False
+
+
+def of_one_frame(cell: Cell) -> str:
+    """What belongs to the pixels of a frame cannot serve another one."""
+    if not (cell.shared and choice_of(cell.parameters).of_frame):
+        return ""
+    return (
+        f"parameters = {cell.parameters!r} with series = 'shared': what moves belongs to one frame and cannot serve the "
+        "others; choose series episodic, or other parameters"
+    )
+
+
+def blind_by_make(cell: Cell) -> str:
+    """A network that sees its own pixel learns to copy it when it is asked to predict it."""
+    if cell.objective != "blind-spot-architectural" or cell.is_blind:
+        return ""
+    return (
+        "objective = 'blind-spot-architectural' with a model that sees the pixel it predicts: it would learn to copy the "
+        "noise; choose blind-spot-masked, or a blindspot model"
+    )
+
+
+def two_tasks(cell: Cell) -> str:
+    """Heads, and what they are compared by, belong to a network with two tasks."""
+    if cell.has_heads or not (cell.parameters == "heads" or cell.objective == "masked-reconstruction"):
+        return ""
+    return (
+        f"parameters = {cell.parameters!r}, objective = {cell.objective!r}: this model has one task, and no heads for a "
+        "second; choose a model of architecture multi-task, or another method"
+    )
+
+
+def noise_that_can_be(cell: Cell) -> str:
+    """Some noises mean nothing in some units; the objective itself says so."""
+    try:
+        build_objective(cell.objective, Situation(cell.is_blind, cell.intensity_unit, cell.noise, noise_sd=1.0))
+    except GaintuneError as error:
+        return str(error)
+    return ""
+
+
+RULES: tuple[Callable[[Cell], str], ...] = (of_one_frame, blind_by_make, two_tasks, noise_that_can_be)
+
+
+def check_cell(cell: Cell) -> None:
+    """Raises SettingError, with the value, the rule and the cure, for a cell that makes no sense."""
+    for rule in RULES:
+        if reason := rule(cell):
+            raise SettingError(reason)

@@ -1,0 +1,70 @@
+"""Weights of the network itself: all of them (Lee et al. 2020), or those of one layer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from copy import deepcopy
+
+from torch import nn
+
+from ...errors import SettingError
+from ...models.networks import Network
+from .handle import Handle, Shapes
+
+
+class Weights(Handle):
+    """Some of the network's own weights."""
+
+    def merged(self) -> Network:
+        return deepcopy(self.network).requires_grad_(False)
+
+
+@contextmanager
+def all_weights(network: Network, shapes: Shapes = ()) -> Iterator[Weights]:
+    """Filters and biases of every layer (Restore-from-Restored; "full-trainable" of LAN)."""
+    with _weights_of(network, network) as handle:
+        yield handle
+
+
+@contextmanager
+def first_layer(network: Network, shapes: Shapes = ()) -> Iterator[Weights]:
+    """Filters and bias of the convolution that sees the frame first (compared with in LAN)."""
+    with _weights_of(network, network.first_layer) as handle:
+        yield handle
+
+
+@contextmanager
+def last_layer(network: Network, shapes: Shapes = ()) -> Iterator[Weights]:
+    """Filters and bias of the convolution that gives the result (compared with in GainTuning and LAN)."""
+    with _weights_of(network, network.last_layer) as handle:
+        yield handle
+
+
+@contextmanager
+def heads(network: Network, shapes: Shapes = ()) -> Iterator[Weights]:
+    """The primary and the auxiliary head of a network with two tasks; its body stays (Gunawan et al. 2022)."""
+    if not network.heads:
+        raise SettingError(
+            "parameters = 'heads': this model has one task and no heads; choose a model of architecture multi-task"
+        )
+    with _weights_of(network, *network.heads) as handle:
+        yield handle
+
+
+@contextmanager
+def _weights_of(network: Network, *parts: nn.Module) -> Iterator[Weights]:
+    """Lends the weights of ``parts`` of ``network``; frozen again and bit for bit as they were after it."""
+    wanted = {id(weight) for part in parts for weight in part.parameters()}
+    weights = {name: weight for name, weight in network.named_parameters() if id(weight) in wanted}
+    were_free = [weight.requires_grad for weight in weights.values()]
+    handle = Weights(network, dict(weights))
+    for weight in weights.values():
+        weight.requires_grad_(True)
+    try:
+        yield handle
+    finally:
+        handle.reset()
+        for weight, was_free in zip(weights.values(), were_free, strict=True):
+            weight.grad = None
+            weight.requires_grad_(was_free)

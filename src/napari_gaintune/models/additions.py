@@ -1,0 +1,107 @@
+"""Models of the user's own: taken into a folder of theirs, after which they stand in the list like the others."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import safetensors.torch
+import torch
+from pydantic import ValidationError
+from safetensors import SafetensorError
+from torch import Tensor
+
+from ..errors import ModelError
+from .card import ModelCard
+from .catalogue import WEIGHTS_FOLDER, load_network, read_card, save_model, user_folder
+from .foreign import with_our_names
+from .networks import Network
+
+TRIAL_PX = 64
+PLACEHOLDERS = {
+    "modality": "any", "trained_on": "not told", "objective": "not told", "recipe": "added by the user",
+    "licence": "not told",
+}  # fmt: skip
+
+
+def add_model(file: Path, told: dict[str, Any], overwrite: bool = False) -> ModelCard:
+    """Take a ``.safetensors`` file into the user's folder; returns the card it is listed by.
+
+    ``told`` are fields of a ModelCard; a card beside the file, NAME.json as a training writes it, is read first and gives
+    way to them. Without either, ``architecture`` and ``intensity_unit`` have to be told. The weights must fit the
+    architecture, and give finite values. Raises ModelError with the rule and the cure.
+    """
+    weights = _weights(file)
+    fields = _fields(file, told)
+    network = load_network(
+        fields["architecture"], fields["options"], with_our_names(fields["architecture"], weights), file.name
+    )
+    _check_output(network, file)
+    _check_name(fields["name"], overwrite)
+    try:
+        return save_model(network, fields, user_folder())
+    except ValidationError as error:
+        problem = error.errors()[0]
+        raise ModelError(f"{problem['loc'][0]} = {problem['input']!r}: {problem['msg'].lower()}") from error
+
+
+def parse_options(options: Sequence[str]) -> dict[str, int | bool]:
+    """``width=32`` and ``bias=false`` as an architecture takes them. Raises ModelError for anything else."""
+    parsed: dict[str, int | bool] = {}
+    for option in options:
+        name, _, value = option.partition("=")
+        if value.lower() in ("true", "false"):
+            parsed[name] = value.lower() == "true"
+        elif re.fullmatch(r"\d+", value):
+            parsed[name] = int(value)
+        else:
+            raise ModelError(
+                f"option {option!r}: write NAME=VALUE with a whole number, true or false, such as width=32"
+            )
+    return parsed
+
+
+def _weights(file: Path) -> dict[str, Tensor]:
+    if file.suffix != ".safetensors":
+        raise ModelError(
+            f"{file.name}: only .safetensors files are taken, as a pickle (.pt, .pth) runs code when it is read; save the "
+            "weights with safetensors.torch.save_file"
+        )
+    try:
+        return safetensors.torch.load(file.read_bytes())
+    except (OSError, SafetensorError) as error:
+        raise ModelError(f"{file.name}: not a readable safetensors file ({error}); save the weights again") from error
+
+
+def _fields(file: Path, told: dict[str, Any]) -> dict[str, Any]:
+    beside = file.with_suffix(".json")
+    fields: dict[str, Any] = {"name": file.stem, "options": {}} | PLACEHOLDERS
+    if beside.is_file():
+        fields |= read_card(beside).model_dump(exclude={"sha256"})
+    fields |= {name: value for name, value in told.items() if value}
+    for needed in ("architecture", "intensity_unit"):
+        if needed not in fields:
+            raise ModelError(
+                f"{file.name}: its {needed} is not known; tell it, or put the model's card, {beside.name}, beside it"
+            )
+    return fields
+
+
+def _check_output(network: Network, file: Path) -> None:
+    with torch.no_grad():
+        given = network(torch.full((1, 1, TRIAL_PX, TRIAL_PX), 0.5))
+    if not given.isfinite().all():
+        raise ModelError(f"{file.name}: gives NaN or infinite values for a flat image; the weights are damaged")
+
+
+def _check_name(name: str, overwrite: bool) -> None:
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", name) or name == "auto":
+        raise ModelError(
+            f"name {name!r}: letters, digits, '.', '_' and '-' make a name, and 'auto' is taken; choose another"
+        )
+    if (WEIGHTS_FOLDER / f"{name}.json").exists():
+        raise ModelError(f"name {name!r} is that of a model that comes with the program; choose another name")
+    if (user_folder() / f"{name}.json").exists() and not overwrite:
+        raise ModelError(f"name {name!r} is in your list already; choose another name, or overwrite it")
