@@ -47,7 +47,7 @@ def as_text(report: NoiseReport) -> str:
     lines = [f"frames           {report.frames}"]
     if found:
         lines += [
-            f"detector gain    {found.detector_gain:.4g} counts per electron",
+            f"detector gain    {found.detector_gain:.4g} ± {found.gain_se / found.variance_share:.2g} counts per electron",
             f"detector offset  {found.detector_offset:.4g} counts",
             f"read noise       {found.read_noise_sd:.3g} counts",
             f"dose             {found.dose_e_per_px:.3g} e⁻/px",

@@ -14,6 +14,7 @@ from ..noise.correlation import NoiseCorrelation, noise_correlation
 from ..noise.photon_transfer import PhotonTransfer, PhotonTransferCurve, photon_transfer_of_frame
 
 SCENE_PX = 15  # what varies over more than this counts as scene in a single frame
+SURE_FROM_SE = 0.05  # a gain less certain than 5 % is better left to be estimated with the offset known
 CORRELATED_FROM = 0.02  # less than this changes no result, however surely it is measured
 
 
@@ -80,6 +81,14 @@ def _last(frame: Array | None) -> Array:
     return frame
 
 
+def _detector_sentence(detector: PhotonTransfer | None, frames: int) -> str:
+    if frames == 1:
+        return "Gain, offset and dose of a single frame are a hint: its detail, and shared charge, change them."
+    if detector is None or detector.gain_se > SURE_FROM_SE * detector.slope:
+        return "Bright and dark places differ too little: take gain, offset and dose as a hint, not as settings."
+    return "The noise grows with the mean as that of counted electrons: gain and offset can be given to SURE."
+
+
 def _report(
     series: FrameSeries, frames: int, detector: PhotonTransfer | None, refused: str, correlation: NoiseCorrelation
 ) -> NoiseReport:
@@ -89,7 +98,10 @@ def _report(
     correlated = max(map(abs, correlation.along_x + correlation.along_y)) > threshold
     lines = bool(correlation.row_noise_sd or correlation.column_noise_sd)
     sentences = (
-        refused or "The noise grows with the mean as that of counted electrons: gain and offset can be given to SURE.",
+        refused or _detector_sentence(detector, frames),
+        "Frames are compared as they lie: if the scene drifts, it counts as correlated noise here; align by whole pixels."
+        if frames > 1
+        else "One frame: its detail counts as noise here; a series of the same scene tells more.",
         "Neighbouring pixels share noise: blind-spot and SURE, which take it as independent, would keep some of it."
         if correlated
         else "Neighbouring pixels have independent noise, as blind-spot, SURE and resampling assume.",
