@@ -17,6 +17,7 @@ from .denoise import denoise
 from .evaluate import evaluate
 from .flags import usage_message
 from .models import models
+from .noise import noise
 from .outcome import BAD_REQUEST, FAILED, INTERRUPTED, complain
 from .training import figures, simulate, train
 
@@ -43,6 +44,7 @@ app.command(models)
 app.command(add_model)
 app.command(demo)
 app.command(evaluate)
+app.command(noise)
 app.command(simulate)
 app.command(train)
 app.command(figures)

@@ -1,0 +1,63 @@
+"""``napari-gaintune noise``."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .flags import AsJson
+
+if TYPE_CHECKING:
+    from ..pipeline.noise_report import NoiseReport
+
+
+def noise(image: Path, /, *, dataset: int | None = None, as_json: AsJson = False) -> None:
+    """Measure the noise of an image or a series: detector, dose, correlation, and what they mean for denoising.
+
+    Parameters
+    ----------
+    image
+        A file, or a folder with one image per frame, as for napari-gaintune denoise.
+    dataset
+        Which of several images in an .emd or .hspy file, counted from 0.
+    as_json
+        Print the report as JSON.
+    """
+    from ..io import open_series
+    from ..pipeline.noise_report import noise_report
+
+    with open_series(image, dataset) as series:
+        report = noise_report(series)
+    print(json.dumps(as_data(report), indent=2) if as_json else as_text(report))
+
+
+def as_data(report: NoiseReport) -> dict[str, Any]:
+    """The report as plain values; of the fitted points only the line."""
+    data = asdict(report)
+    for points in ("block_means", "block_variances"):
+        (data["detector"] or {}).pop(points, None)
+    return data
+
+
+def as_text(report: NoiseReport) -> str:
+    """A line per finding, then the sentences and the recommended settings."""
+    found, noise = report.detector, report.correlation
+    lines = [f"frames           {report.frames}"]
+    if found:
+        lines += [
+            f"detector gain    {found.detector_gain:.4g} ± {found.gain_se / found.variance_share:.2g} counts per electron",
+            f"detector offset  {found.detector_offset:.4g} counts",
+            f"read noise       {found.read_noise_sd:.3g} counts",
+            f"dose             {found.dose_e_per_px:.3g} e⁻/px",
+        ]
+    if report.dose_e_per_square_angstrom is not None:
+        lines.append(f"dose             {report.dose_e_per_square_angstrom:.3g} e⁻/Å²")
+    for axis, values in (("x", noise.along_x), ("y", noise.along_y)):
+        lines.append(
+            f"correlation {axis}    " + " ".join(f"{v:+.3f}" for v in values) + f"  (white: ± {noise.limit:.3f})"
+        )
+    lines.append(f"row noise        {noise.row_noise_sd:.3g} counts, column noise {noise.column_noise_sd:.3g} counts")
+    repair = f", repair {report.recommended.repair}" if report.recommended.repair else ""
+    return "\n".join([*lines, "", *report.sentences, f"Recommended: objective {report.recommended.objective}{repair}"])

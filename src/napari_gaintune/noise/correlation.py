@@ -1,0 +1,69 @@
+"""How far a pixel's noise tells that of its neighbours, and whether whole rows or columns share an offset."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..errors import NoiseModelError
+from ..image import Array
+
+LAGS = 5
+LIMIT_SE = 1.96  # 95 % of white noise lies within
+
+
+@dataclass(frozen=True)
+class NoiseCorrelation:
+    """Autocorrelation of the noise at lags 1 to 5 along x and y, and what rows and columns have in common.
+
+    White noise stays within ± ``limit`` at 95 % of the lags. Standard deviations are in the noise's unit, 0 where rows or
+    columns differ no more than white noise makes them.
+    """
+
+    along_x: tuple[float, ...]
+    along_y: tuple[float, ...]
+    limit: float
+    row_noise_sd: float
+    column_noise_sd: float
+
+
+def noise_correlation(noise: Array) -> NoiseCorrelation:
+    """Of a map of noise without scene, (h, w) in any unit, such as the difference of two frames over √2.
+
+    The limit is 1.96 / √pixels (Bartlett 1946). Row noise is the variance of row means beyond what the correlation at
+    lags up to 5 explains. Raises NoiseModelError if the map is constant or smaller than 12 px in a direction.
+    """
+    if min(noise.shape) < 2 * (LAGS + 1):
+        raise NoiseModelError(
+            f"noise of {noise.shape} px: lags up to {LAGS} need {2 * (LAGS + 1)} px; give a larger frame"
+        )
+    centred = noise.astype(np.float64) - np.mean(noise, dtype=np.float64)
+    variance = float(np.mean(centred**2))
+    if not variance > 0:
+        raise NoiseModelError("no noise found: the frames are equal; give frames of separate exposures")
+    return NoiseCorrelation(
+        along_x=_autocorrelation(centred.T, variance),
+        along_y=_autocorrelation(centred, variance),
+        limit=LIMIT_SE / float(np.sqrt(centred.size)),
+        row_noise_sd=_common_sd(centred),
+        column_noise_sd=_common_sd(centred.T),
+    )
+
+
+def _autocorrelation(centred: Array, variance: float) -> tuple[float, ...]:
+    """Along the first axis."""
+    return tuple(float(np.mean(centred[lag:] * centred[:-lag]) / variance) for lag in range(1, LAGS + 1))
+
+
+def _common_sd(centred: Array) -> float:
+    """Standard deviation of what a row shares: the covariance of its pixels beyond the lags, 0 within 3 standard errors."""
+    rows, width = centred.shape
+    far = centred.sum(axis=1) ** 2 - (centred**2).sum(axis=1)
+    pairs = width * (width - 1)
+    for lag in range(1, LAGS + 1):
+        far = far - 2 * (centred[:, lag:] * centred[:, :-lag]).sum(axis=1)
+        pairs -= 2 * (width - lag)
+    covariance = far / pairs
+    mean, error = covariance.mean(), covariance.std(ddof=1) / np.sqrt(rows)
+    return float(np.sqrt(mean)) if mean > 3 * error else 0.0
