@@ -15,7 +15,7 @@ from napari_gaintune.errors import NoiseModelError
 from napari_gaintune.noise.models import Gaussian, PoissonGaussian
 
 from ..models.test_networks import make
-from .test_objectives import BENDING, SIGMA, everything, mean_and_standard_error, scene
+from .test_objectives import SIGMA, everything, mean_and_standard_error, scene
 
 
 @pytest.mark.parametrize("kind", ["dncnn", "UNet", "blind-spot, 2 poolings"])
@@ -31,8 +31,8 @@ def test_sure_for_electrons_read_out_averages_to_the_true_error(kind: str) -> No
         excess.append(float(objective.pixel_loss(network, everything(noisy), chance).mean() - truth))
     mean, standard_error = mean_and_standard_error(excess)
     variance = gain * float(clean.mean()) + read_sd**2
-    # a random network bends within one electron, as for counts
-    assert abs(mean) < 6 * standard_error + BENDING * variance
+    # a random network bends within one electron, as for counts: at half of them by up to 1 % of the variance (these kinds)
+    assert abs(mean) < 6 * standard_error + 0.02 * variance
     assert standard_error < 0.1 * variance
 
 
