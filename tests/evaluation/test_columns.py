@@ -45,9 +45,9 @@ def test_a_column_has_to_be_within_half_a_radius() -> None:
 
 def test_an_empty_image_finds_nothing_and_invents_nothing() -> None:
     score = column_score(np.ones((216, 216)), atoms(PLACES), PIXEL_NM)
-    assert (score.found, score.precision, score.recall) == (0, 1.0, 0.0)
+    assert (score.found, score.precision, score.recall) == (0, None, 0.0)
     empty = column_score(np.ones((216, 216)), np.ones((216, 216)), PIXEL_NM)
-    assert (empty.true, empty.recall) == (0, 1.0)
+    assert (empty.true, empty.recall) == (0, None)
 
 
 def test_pixels_too_large_for_columns_are_refused() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,18 @@ import pytest
 from napari_gaintune.cli.main import main
 from napari_gaintune.errors import ModelError, SettingError
 from napari_gaintune.models.catalogue import load_denoiser
-from napari_gaintune.pipeline.evaluate import SIMPLE, TUNED, Score, evaluate, material_of, read_scores, spread, trials
+from napari_gaintune.pipeline.evaluate import (
+    SIMPLE,
+    TUNED,
+    Score,
+    evaluate,
+    material_of,
+    pooled_columns,
+    read_scores,
+    spread,
+    trials,
+)
+from napari_gaintune.training.simulate import RECIPE_FILE
 
 SIDE, OBJECTS = 64, 3
 
@@ -54,7 +66,7 @@ def test_every_method_is_scored_at_every_dose(folder: Path, dncnn: str) -> None:
     assert blur[0].psnr_db > noisy[0].psnr_db + 10
     # the truth ranges over 1.6 to 0.4 of the dose: 0.8 electrons at 0.5
     assert noisy[0].psnr_own_range_db - noisy[0].psnr_db == pytest.approx(20 * np.log10(0.4), abs=0.1)
-    assert all(score.column_recall is not None for score in scores)
+    assert all(score.columns_true is not None for score in scores)
 
 
 def test_scores_are_kept_as_they_come_and_made_once(
@@ -100,6 +112,25 @@ def test_impossible_requests_are_refused_before_any_work(folder: Path) -> None:
 )
 def test_an_image_is_counted_under_its_material(facts: dict, material: str) -> None:
     assert material_of(facts) == material
+
+
+def test_columns_are_pooled_and_an_image_in_which_none_is_found_is_no_merit(folder: Path) -> None:
+    """Three of four right in one image, none found in another: precision 3/4 and not (3/4 + 1) / 2; recall 3 of 14."""
+    scores = list(evaluate(folder, [], (0.5,), steps=0, images=1))
+    some = replace(scores[0], columns_matched=3, columns_found=4, columns_true=6)
+    nothing = replace(scores[0], columns_matched=0, columns_found=0, columns_true=8)
+    unseen = replace(scores[0], columns_matched=None, columns_found=None, columns_true=None)
+    assert pooled_columns([some, nothing, unseen], "columns_found") == (0.75, 0.0)
+    assert pooled_columns([some, nothing, unseen], "columns_true") == (3 / 14, 0.25)
+    assert np.isnan(pooled_columns([unseen], "columns_found")[0])
+
+
+def test_scores_of_another_set_in_the_same_folder_are_not_taken(folder: Path) -> None:
+    known = list(evaluate(folder, [], (0.5,), steps=0, images=1))
+    recipe = json.loads((folder / RECIPE_FILE).read_text())
+    (folder / RECIPE_FILE).write_text(json.dumps(recipe | {"seed": 1}))
+    again = list(evaluate(folder, [], (0.5,), steps=0, images=1, known=known))
+    assert not {score.key for score in known} & {score.key for score in again}
 
 
 def test_spread_leaves_out_what_was_not_measured() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -139,9 +140,22 @@ def test_a_run_ends_in_a_model_that_loads_with_its_own_table(sets: Path, tmp_pat
 
 
 def test_minutes_decide_the_number_of_steps(sets: Path, tmp_path: Path) -> None:
-    run = TrainingRun(SMALL, sets, tmp_path, CPU, resume=False, minutes=0.05)
-    assert run.recipe.steps != SMALL.steps
-    assert run.recipe.steps >= 1
+    restarted = SMALL.model_copy(update={"restarts": (19,), "warm_up_steps": 0})
+    run = TrainingRun(restarted, sets, tmp_path, CPU, resume=False, minutes=1e-4)
+    assert 1 <= run.recipe.steps < 19
+    TrainingRecipe.model_validate(run.recipe.model_dump())
+    assert learning_rate(run.recipe, run.recipe.steps) == pytest.approx(0.01 * SMALL.learning_rate)
+    with pytest.raises(SettingError, match="do not go together"):
+        TrainingRun(restarted, sets, tmp_path, CPU, resume=False, minutes=1, begin_with="unet-hrtem")
+
+
+def test_no_card_shows_a_blur_that_a_flat_image_beats(simulated: Path) -> None:
+    """A wide blur is next to flat, and the best one is chosen among them."""
+    data = open_set(simulated, 2)
+    for dose in (0.1, 1.0, 10.0):
+        figures = ValidationSet.draw(data, replace(levels(SMALL)[0], dose=dose)).baselines()
+        assert figures["best Gaussian blur"] > figures["flat mean"]
+        assert figures["best Gaussian blur"] > figures["noisy"]
 
 
 def test_missing_images_are_asked_for_by_their_recipe(tmp_path: Path) -> None:

@@ -23,15 +23,15 @@ def best_gaussian_blur(noisy: Array, truth: Array) -> tuple[Float32, float]:
 
     An ORACLE: the width is chosen by the squared error to the truth, which nobody has for a real micrograph, so it is
     the best a Gaussian can do, not what it does. ``noisy`` and ``truth`` are (..., height, width) in one unit; one
-    sigma serves all frames. Every width of a geometric grid up to half the frame is tried, then the neighbourhood of
-    the best is searched (bounded Brent). The result is float32 in the unit of ``noisy``.
+    sigma serves all frames. Every width of a geometric grid up to twice the frame, which is flat, is tried, then the
+    neighbourhood of the best is searched (bounded Brent). The result is float32 in the unit of ``noisy``.
     Raises ImageError if the shapes differ or have fewer than two axes, or a value is not finite.
     """
     check_same_shape(noisy=noisy, truth=truth)
     if noisy.ndim < 2:
         raise ImageError(f"noisy: shape {noisy.shape} has no rows and columns; give (..., height, width)")
     error = _error_of_sigma(noisy, truth)
-    largest_px = max(min(noisy.shape[-2:]) / 2, 2 * SMALLEST_SIGMA_PX)
+    largest_px = 2 * max(noisy.shape[-2:])
     count = 1 + int(np.ceil(np.log(largest_px / SMALLEST_SIGMA_PX) / np.log(GRID_RATIO)))
     grid = [0.0, *np.geomspace(SMALLEST_SIGMA_PX, largest_px, count)]
     errors = [error(sigma_px) for sigma_px in grid]

@@ -32,14 +32,14 @@ class ColumnScore:
     true: int
 
     @property
-    def precision(self) -> float:
-        """The share of found columns that are there; 1 where none was found."""
-        return self.matched / self.found if self.found else 1.0
+    def precision(self) -> float | None:
+        """The share of found columns that are there; None where none was found, which is no merit."""
+        return self.matched / self.found if self.found else None
 
     @property
-    def recall(self) -> float:
-        """The share of true columns that were found; 1 where there are none."""
-        return self.matched / self.true if self.true else 1.0
+    def recall(self) -> float | None:
+        """The share of true columns that were found; None where there are none."""
+        return self.matched / self.true if self.true else None
 
 
 def column_score(image: Array, truth: Array, pixel_size_nm: float) -> ColumnScore:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import warnings
 from collections.abc import Callable, Iterator, Sequence
@@ -20,6 +21,7 @@ from ..image import Array, Float32
 from ..models.catalogue import load_denoiser
 from ..noise.models import Poisson
 from ..training.dataset import open_set
+from ..training.simulate import read_image_recipe
 from .api import denoise
 
 TUNED = ", GainTuned: "  # between a model's name and the objective's
@@ -38,6 +40,7 @@ class Score:
     """One image at one dose by one method. PSNR in dB: peak 1 e⁻/px, and the truth's own range; columns None: too fine.
 
     ``weights`` is the beginning of the model's SHA-256, and ``steps`` those of GainTuning; "" and 0 where there are none.
+    ``images`` is the beginning of the SHA-256 of the set's recipe.
     """
 
     set_name: str
@@ -48,15 +51,17 @@ class Score:
     psnr_db: float
     psnr_own_range_db: float
     ssim: float
-    column_precision: float | None
-    column_recall: float | None
+    columns_matched: int | None
+    columns_found: int | None
+    columns_true: int | None
     weights: str = ""
     steps: int = 0
+    images: str = ""
 
     @property
     def key(self) -> tuple[str, str, float, str, str, int]:
         """What was scored."""
-        return self.set_name, self.image, self.dose_e_per_px, self.method, self.weights, self.steps
+        return self.images, self.image, self.dose_e_per_px, self.method, self.weights, self.steps
 
 
 @dataclass(frozen=True)
@@ -74,6 +79,7 @@ class Trial:
     """An image to be scored: the truth in expected electrons, and one fixed draw of its counts."""
 
     set_name: str
+    recipe: str
     name: str
     material: str
     pixel_size_nm: float | None
@@ -105,7 +111,7 @@ def evaluate(
         raise SettingError(f"doses {list(doses_e_per_px)}: give one or more, above 0 electrons per pixel")
     for trial in trials(folder, doses_e_per_px, images):
         for method in methods:
-            key = (trial.set_name, trial.name, trial.dose_e_per_px, method.name, method.weights, method.steps)
+            key = (trial.recipe, trial.name, trial.dose_e_per_px, method.name, method.weights, method.steps)
             yield there.get(key) or score(trial, method, method.denoise(trial))
 
 
@@ -135,6 +141,7 @@ def methods_of(
 def trials(folder: Path, doses_e_per_px: Sequence[float], images: int = 0) -> Iterator[Trial]:
     """The first image of each object at each dose; the noise is decided by the object's place and the dose."""
     records = sorted(folder.glob("[0-9]*.json"))
+    recipe = hashlib.sha256(read_image_recipe(folder).model_dump_json().encode()).hexdigest()[:12]
     for place, (entry, record) in enumerate(zip(open_set(folder, 0).training, records, strict=True)):
         if images and place >= images:
             return
@@ -144,7 +151,7 @@ def trials(folder: Path, doses_e_per_px: Sequence[float], images: int = 0) -> It
             generator = torch.Generator().manual_seed(1000 * place + round(100 * dose))
             noisy = Poisson().sample(dose * clean, generator).numpy()
             truth, material = (dose * clean).numpy(), material_of(facts)
-            yield Trial(folder.name, record.stem, material, entry.pixel_size_nm, dose, truth, noisy)
+            yield Trial(folder.name, recipe, record.stem, material, entry.pixel_size_nm, dose, truth, noisy)
 
 
 def material_of(facts: dict[str, Any]) -> str:
@@ -161,14 +168,14 @@ def material_of(facts: dict[str, Any]) -> str:
 def score(trial: Trial, method: Method, image: Float32) -> Score:
     """All figures of one image."""
     own_range = float(np.ptp(trial.truth))
-    precision = recall = None
+    matched = found = true = None
     if trial.pixel_size_nm and trial.pixel_size_nm * FINEST_COLUMN_PX <= COLUMN_RADIUS_NM:
         columns = column_score(image, trial.truth, trial.pixel_size_nm)
-        precision, recall = columns.precision, columns.recall
+        matched, found, true = columns.matched, columns.found, columns.true
     return Score(
         trial.set_name, trial.name, trial.material, trial.dose_e_per_px, method.name,
         psnr(image, trial.truth), psnr(image, trial.truth, own_range), ssim(image, trial.truth, own_range),
-        precision, recall, method.weights, method.steps,
+        matched, found, true, method.weights, method.steps, trial.recipe,
     )  # fmt: skip
 
 
@@ -181,6 +188,18 @@ def read_scores(file: Path) -> list[Score]:
         except (json.JSONDecodeError, TypeError):
             continue
     return scores
+
+
+def pooled_columns(scores: Sequence[Score], of: str) -> tuple[float, float]:
+    """Matched columns as a share of those ``of`` counts: ``columns_found``, the precision, or ``columns_true``, the recall.
+
+    Pooled over the images, since one in which little is found says little; and the standard deviation of the single
+    images' shares, those left out that have none.
+    """
+    counted = [(s.columns_matched, getattr(s, of)) for s in scores if s.columns_matched is not None]
+    shares = [matched / total if total else None for matched, total in counted]
+    total = sum(total for _, total in counted)
+    return (sum(matched for matched, _ in counted) / total if total else float("nan")), spread(shares)[1]
 
 
 def spread(values: Sequence[float | None]) -> tuple[float, float]:

@@ -31,9 +31,10 @@ from .validation import ValidationSet, levels, validation_table
 class TrainingRun:
     """Trains ``recipe`` on the sets in ``data`` into ``folder``; everything is checked before the first step.
 
-    With ``minutes`` above 0 the number of steps is what fits into them. ``photographs`` is a folder of pictures that join
-    the simulated ones, ``begin_with`` the model that the steps before the recipe's last restart made. Raises SettingError
-    where the images are missing, or ``folder`` holds a checkpoint and neither ``resume`` nor an empty folder was asked for.
+    With ``minutes`` above 0 the number of steps is what fits into them, without restarts. ``photographs`` is a folder of
+    pictures that join the simulated ones, ``begin_with`` the model that the steps before the recipe's last restart made.
+    Raises SettingError where the images are missing, or ``folder`` holds a checkpoint and neither ``resume`` nor an empty
+    folder was asked for.
     """
 
     def __init__(
@@ -49,10 +50,13 @@ class TrainingRun:
             self.data = with_photographs(self.data, photographs, recipe.crop_px)
             recipe = recipe.model_copy(update={"photographs": self.data.images - simulated})
         there = (folder / CHECKPOINT).exists()
+        if minutes > 0 and begin_with:
+            raise SettingError("minutes and begin_with do not go together; the recipe's steps say how long it goes on")
         if there and not resume:
             raise SettingError(f"{folder / CHECKPOINT} is there; go on from it with --resume, or give another folder")
         if minutes > 0 and not there:
-            recipe = recipe.model_copy(update={"steps": steps_for(recipe, self.data, minutes, device)})
+            steps = steps_for(recipe, self.data, minutes, device)
+            recipe = recipe.model_copy(update={"steps": steps, "restarts": ()})  # so many minutes are one schedule
         if begin_with and not there:
             self.state, self.recipe = begin_at_restart(recipe, begin_with, device)
         else:
