@@ -2,8 +2,8 @@
 
 x runs to the right in the image, y up, z along the beam. Each part is built about the origin and larger than the field;
 the whole is tilted, turned in the image plane and cut to a square box. It does not repeat at the box's border: what is
-imaged is cut out of its middle (``hrtem.MARGIN``). Our own numbers are in nm and degrees; ase counts in angstrom, so the
-factor of ten stands where a number enters or leaves ase.
+imaged is cut out of its middle (``scenes.hrtem.MARGIN``). Our own numbers are in nm and degrees; ase counts in angstrom,
+so the factor of ten stands where a number enters or leaves ase.
 """
 
 from __future__ import annotations
