@@ -50,7 +50,10 @@ def series(dose: float, pixel_size_nm: float | None) -> ArraySeries:
         (0.5, 0.01, "auto", "better, low dose", "HRTEM"),
         (5.0, 0.01, "auto", "wide", "0.01 nm/px"),
         (5.0, 0.03, "auto", "best, coarse", "0.03 nm/px"),
-        (0.5, 0.002, "auto", "better, low dose", "0.002 nm/px"),  # binned 2 x 2
+        (0.3, 0.002, "auto", "better, low dose", "0.002 nm/px"),  # binned 2 x 2: 1.2 electrons in a pixel
+        (0.05, 0.002, "auto", "better, low dose", "0.05 e⁻/px"),  # too few in a pixel as it is, enough in a binned one
+        (1.0, 0.002, "auto", "wide", "0.002 nm/px"),  # 4 electrons in a binned pixel
+        (5.0, 0.002, "auto", "better, low dose", "no model knows such frames"),  # 20 electrons in one
         (0.5, None, "auto", "better, low dose", "no pixel size is known"),
         (0.5, 0.01, "STEM", "scan", "STEM"),
         (0.5, 0.5, "auto", "low", "TEM at low magnification"),
@@ -74,6 +77,15 @@ def test_without_a_model_of_the_modality_the_nearest_is_taken_and_said(monkeypat
     assert choice.name in {card.name for card in CARDS[:3]}
     assert "TEM at low magnification" in choice.reason
     assert "no model knows such frames" in choice.reason
+
+
+@pytest.mark.usefixtures("catalogue")
+def test_what_is_not_binned_is_chosen_for_as_it_is() -> None:
+    frames = series(1.0, 0.002)
+    assert (
+        "no model knows such frames" in choose_model(frames, DenoiseConfig(detector_gain=1.0, scale="none"), 0).reason
+    )
+    assert "no model knows" not in choose_model(frames, DenoiseConfig(detector_gain=1.0), 0).reason
 
 
 @pytest.mark.usefixtures("catalogue")

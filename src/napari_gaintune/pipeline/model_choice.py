@@ -44,14 +44,23 @@ def choose_model(series: FrameSeries, config: DenoiseConfig, first_frame: int) -
     own = [card for card in counting if card.modality == modality]
     cards = own or counting
     dose = _dose(series, config, first_frame)
-    knowing = [card for card in own if _knows_size(card, pixel_size_nm, config) and _knows_dose(card, dose)]
+    binning = {card.name: binning_for(pixel_size_nm, card) if config.scale == "auto" else 1 for card in cards}
+
+    def dose_seen(card: ModelCard) -> float | None:
+        """By the model: the electrons of a binned pixel are those of all its pixels."""
+        return None if dose is None else dose * binning[card.name] ** 2
+
+    def knows(card: ModelCard) -> bool:
+        return _knows_size(card, pixel_size_nm, binning[card.name]) and _knows_dose(card, dose_seen(card))
+
+    knowing = [card for card in own if knows(card)]
     # frames as they are rather than binned; without a pixel size, the model that knows most of them
     best = max(
         knowing or cards,
         key=lambda card: (
-            -binning_for(pixel_size_nm, card),
+            -binning[card.name],
             _breadth(card) if pixel_size_nm is None else 0,
-            promised_gain_db(card, dose),
+            promised_gain_db(card, dose_seen(card)),
         ),
     )
     facts = [why]
@@ -110,10 +119,9 @@ def _dose(series: FrameSeries, config: DenoiseConfig, frame: int) -> float | Non
     return dose if dose > 0 else None
 
 
-def _knows_size(card: ModelCard, pixel_size_nm: tuple[float, float] | None, config: DenoiseConfig) -> bool:
+def _knows_size(card: ModelCard, pixel_size_nm: tuple[float, float] | None, binning: int) -> bool:
     if pixel_size_nm is None or card.pixel_size_range_nm is None:
         return True
-    binning = binning_for(pixel_size_nm, card) if config.scale == "auto" else 1
     low, high = card.pixel_size_range_nm
     return all(0.99 * low <= size * binning <= 1.01 * high for size in pixel_size_nm)
 

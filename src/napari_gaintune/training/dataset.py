@@ -58,7 +58,8 @@ class SimulatedSet:
 class Batch:
     """Clean and noisy crops (b, 1, crop, crop), and what the squared error is divided by (b, 1, 1, 1); float32.
 
-    The divisor is the variance of the noise in the vacuum, or of the Gaussian noise.
+    The divisor is the variance of the noise in the vacuum, or of the Gaussian noise; of noise that is correlated, what it
+    was before the point spread.
     """
 
     clean: Tensor

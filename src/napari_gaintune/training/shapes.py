@@ -97,10 +97,11 @@ def apart(points: Positions, others: Positions, nearest: float) -> Mask:
 
 
 def scattered_points(rng: np.random.Generator, box: Positions, count: int, nearest: float) -> Positions:
-    """About ``count`` random points in ``box`` (3,), thinned until no two are nearer than ``nearest``.
+    """At most ``count`` random points in ``box`` (3,), no two nearer than ``nearest``.
 
-    Drawn one cell of a grid at a time (a point per cell, jittered), then the later of each pair that is too near is
-    dropped: a fair picture of an amorphous film at HRTEM resolution, not a relaxed glass.
+    Three times as many are drawn, and the later of each pair that is too near is dropped: a fair picture of an amorphous
+    film at HRTEM resolution, not a relaxed glass. Where the points are to lie dense there are fewer: 0.85 of ``count`` at
+    the density of silicon, 0.93 at that of germanium.
     """
     from scipy.spatial import cKDTree
 

@@ -1,4 +1,4 @@
-"""Supervised training: noisy counts in, clean expected electrons out, squared error."""
+"""Supervised training: noisy counts in, clean expected electrons out; the loss is the logarithm of the squared error."""
 
 from __future__ import annotations
 

@@ -2,7 +2,8 @@
 
 What is imaged: particles and agglomerates of them, films with holes, membranes and vesicles, wedges with thickness
 fringes and bend contours. The image is exp(-thickness / mean free path) times diffraction contrast, plus the weak-phase
-contrast of a defocused lens, 2 sin(pi wavelength defocus k^2) on the projected potential (Kirkland 2010, section 3.2).
+contrast of a defocused lens, -2 sin(pi wavelength defocus k^2) on the projected potential, where a positive defocus is
+underfocus (Kirkland 2010, section 3.2).
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ class TemScene(BaseModel):
             setting = {
                 "absorption": float(np.exp(rng.uniform(*np.log((0.1, 2.0))))),
                 "phase": float(rng.uniform(0.0, 0.15)),
-                "defocus_nm": float(rng.uniform(-1, 1) * 4 * pixel_size_nm**2 / WAVELENGTH_NM_300_KV),
+                "defocus_nm": -float(rng.uniform(-1, 1) * 4 * pixel_size_nm**2 / WAVELENGTH_NM_300_KV),
                 "illumination": rng.uniform(-0.08, 0.08, 2).tolist(),
                 "blur_px": float(rng.uniform(0.3, 1.5)),
             }
@@ -55,7 +56,7 @@ def _bright_field(thickness: Image, diffracted: Image, setting: dict[str, Any], 
     size = len(thickness)
     up, right = np.fft.fftfreq(size, pixel_size_nm)[:, None], np.fft.rfftfreq(size, pixel_size_nm)[None]
     square = up**2 + right**2
-    transfer = np.sin(np.pi * WAVELENGTH_NM_300_KV * setting["defocus_nm"] * square)
+    transfer = -np.sin(np.pi * WAVELENGTH_NM_300_KV * setting["defocus_nm"] * square)
     transfer *= np.exp(-2 * (np.pi * setting["blur_px"] * pixel_size_nm) ** 2 * square)
     contrast = np.fft.irfft2(2 * setting["phase"] * transfer * np.fft.rfft2(thickness), s=thickness.shape)
     absorbed = np.exp(-setting["absorption"] * thickness) * diffracted
