@@ -10,7 +10,7 @@ import torch
 from torch import Generator, Tensor
 
 from napari_gaintune.adaptation.config import AdaptationConfig, checked
-from napari_gaintune.adaptation.crops import HELD_OUT_FRACTION, Frames
+from napari_gaintune.adaptation.crops import HELD_OUT_FRACTION, Frames, crop_size
 from napari_gaintune.adaptation.loop import CROP_MARGIN_PX, RunningAverage, Step, adapt
 from napari_gaintune.adaptation.objectives import Objective, PixelLoss, Situation, build_objective
 from napari_gaintune.adaptation.objectives.base import JudgesItself
@@ -19,8 +19,11 @@ from napari_gaintune.adaptation.objectives.sure import SureGaussian
 from napari_gaintune.adaptation.parameters import PARAMETERS, State, merge, tuned
 from napari_gaintune.adaptation.stopping import BestState
 from napari_gaintune.errors import SettingError
+from napari_gaintune.models.bragg import BraggFilter
+from napari_gaintune.models.catalogue import load_denoiser
 from napari_gaintune.models.denoiser import Denoiser
 from napari_gaintune.models.networks import Network
+from napari_gaintune.models.networks.lattice import LatticeNetwork
 from napari_gaintune.models.prediction import predict
 from napari_gaintune.noise.models import Gaussian
 
@@ -294,6 +297,18 @@ def test_the_running_average_has_no_bias_towards_the_start() -> None:
 def test_a_wrong_setting_is_named_with_its_value_and_rule(settings: dict[str, object], message: str) -> None:
     with pytest.raises(SettingError, match=message):
         checked(AdaptationConfig, settings)
+
+
+@pytest.mark.parametrize("kind", SMALL)
+def test_a_crop_shows_the_network_a_window_of_the_frame(kind: str) -> None:
+    """Unless another size is wished for: behind Bragg filters as wide as theirs, of the pixels they fold."""
+    network = make(kind)
+    own = [module for module in network.modules() if isinstance(module, BraggFilter)]
+    fold = next((module.fold for module in network.modules() if isinstance(module, LatticeNetwork)), 1)
+    assert network.frame_window_px == max((fold * bragg.window_px for bragg in own), default=0)
+    assert crop_size(0, network) == 256  # the small networks of tests have small windows
+    assert crop_size(48, network) == 48
+    assert crop_size(0, load_denoiser("unet-hrtem").network) == 512
 
 
 @pytest.mark.parametrize("crops", [1, 2, 4])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from ..errors import SettingError
 from .methods import MethodName, with_preset
@@ -28,10 +28,20 @@ StoppingName = Literal["best", "patience", "fixed"]
 NoiseName = Literal["auto", "poisson", "gaussian", "poisson-gaussian", "unknown"]
 
 
+SMALLEST_CROP_PX = 16
+
+
 class AdaptationConfig(BaseModel):
     """What may move, by which objective, for how long."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+    @field_validator("crop_size_px")
+    @classmethod
+    def _crops_hold_something(cls, size_px: int) -> int:
+        if 0 < size_px < SMALLEST_CROP_PX:
+            raise ValueError(f"give {SMALLEST_CROP_PX} px or more, or 0 for the model's own")
+        return size_px
 
     @model_validator(mode="before")
     @classmethod
@@ -81,8 +91,9 @@ class AdaptationConfig(BaseModel):
         json_schema_extra={"advanced": True, "unit": "steps"},
     )  # fmt: skip
     crop_size_px: int = Field(
-        256, ge=16, le=8192, title="Crop size", description="Edge of the random crops a step looks at, in pixels.",
-        json_schema_extra={"advanced": True, "unit": "px"},
+        0, ge=0, le=8192, title="Crop size",
+        description="Edge of the random crops a step looks at; 0: as far as the model looks at once, 256 px or more.",
+        json_schema_extra={"advanced": True, "unit": "px", "zero": "the model's"},
     )  # fmt: skip
     crops_per_step: int = Field(
         1, ge=1, le=64, title="Crops per step", description="More crops: steadier and slower.",

@@ -8,10 +8,12 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Generator, Tensor
 
+from ..models.networks import Network
 from .objectives import Crop, Window
 
 HELD_OUT_FRACTION = 0.1
 VALIDATION_CROPS = 4
+OWN_CROP_PX = 256
 
 
 @dataclass(frozen=True)
@@ -92,6 +94,15 @@ class Frames:
         if columns.stop < width:
             inner[:, -margin:] = False
         return inner
+
+
+def crop_size(wished_px: int, network: Network) -> int:
+    """The side of a crop: the one wished for, or, for 0, one that shows the network as much at once as a frame does.
+
+    In a smaller crop the filters that look at the whole frame find less of a lattice than they will in the frame, and what
+    is tuned learns to make up for that.
+    """
+    return wished_px or max(OWN_CROP_PX, network.frame_window_px)
 
 
 def slice_at(start: int, size_px: int, length: int) -> slice:

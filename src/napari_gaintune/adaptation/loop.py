@@ -9,7 +9,7 @@ import torch
 from torch import Generator, Tensor
 
 from .config import AdaptationConfig
-from .crops import Frames
+from .crops import Frames, crop_size
 from .objectives import Crop, Objective
 from .parameters import Handle, State, step_size
 from .step_size import PACES
@@ -48,7 +48,8 @@ def adapt(
     """
     device = handle.movable[0].device
     judge = objective.judge
-    crops = frames.validation_crops(config.crop_size_px, generator, device, held_out=objective.looks_at_frame)
+    size_px = crop_size(config.crop_size_px, handle.network)
+    crops = frames.validation_crops(size_px, generator, device, held_out=objective.looks_at_frame)
     rule = STOPPING[config.stopping]
     best = rule.build(judge, crops, handle, generator, config.patience)
     optimiser, share = torch.optim.Adam(handle.movable), PACES[config.pace]()
@@ -60,7 +61,7 @@ def adapt(
     while step < config.steps and not best.is_over(step) and not stop():
         step += 1
         handle.load(average.iterate)
-        crop = frames.random_crops(config.crop_size_px, config.crops_per_step, generator, device)
+        crop = frames.random_crops(size_px, config.crops_per_step, generator, device)
         optimiser.zero_grad(set_to_none=True)
         loss = _backward(handle, objective.at(step / config.steps), crop, generator)
         clear = share.update([moved.grad for moved in handle.movable if moved.grad is not None])

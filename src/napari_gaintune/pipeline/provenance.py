@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from ..adaptation.crops import crop_size
 from ..adaptation.parameters import step_size
 from ..errors import GaintuneError
 from ..image import FrameSeries
@@ -60,6 +61,7 @@ def provenance(job: DenoiseJob, records: Sequence[FrameRecord]) -> dict[str, Any
             "adapted": job.start.sha256 if job.start else None,
         },
         "learning_rate": step_size(job.config.parameters, job.config.learning_rate),
+        "crop_size_px": crop_size(job.config.crop_size_px, job.denoiser.network),
         "input": {
             "name": series.name,
             "shape": list(series.shape),

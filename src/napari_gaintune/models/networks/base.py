@@ -13,6 +13,7 @@ class Network(nn.Module):
 
     ``receptive_field_radius`` is the farthest an input pixel can be from an output pixel that it changes, in px along
     an axis; ``stride`` the period in px with which the network is shift-equivariant (2**levels with pooling, else 1);
+    ``frame_window_px`` is the side of the windows in which ``whole_frame`` looks at the frame, 0 where it does not;
     ``is_blind`` says that an output pixel never depends on the input pixel at its own place. ``compute_dtype`` bfloat16
     computes the inner layers in bfloat16, channels last; input, output and weights stay float32.
     """
@@ -20,6 +21,7 @@ class Network(nn.Module):
     receptive_field_radius: int
     stride: int = 1
     is_blind: bool = False
+    frame_window_px: int = 0
     compute_dtype: torch.dtype = torch.float32
 
     def whole_frame(self, noisy: Tensor) -> Tensor:

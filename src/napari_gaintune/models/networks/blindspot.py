@@ -28,6 +28,7 @@ class OnePlaceUNet(Network):
         super().__init__()
         self.unet = UNet(width, levels, widest, fold=SIDE, bragg_px=bragg_px, guided=guided)
         self.stride = self.unet.stride
+        self.frame_window_px = self.unet.frame_window_px
         self.receptive_field_radius = self.unet.receptive_field_radius + 1
 
     def whole_frame(self, noisy: Tensor) -> Tensor:
@@ -58,6 +59,7 @@ class BlindSpotUNet(Network):
         super().__init__()
         self.one_place = OnePlaceUNet(width, levels, widest, bragg_px, guided)
         self.stride = self.one_place.stride
+        self.frame_window_px = self.one_place.frame_window_px
         self.receptive_field_radius = self.one_place.receptive_field_radius
 
     @property

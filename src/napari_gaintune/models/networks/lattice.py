@@ -28,6 +28,7 @@ class LatticeNetwork(Network):
                 f"bragg_px is {bragg_px}; give a multiple of {SMALLEST_WINDOW_PX}, or 0 for no Bragg filter"
             )
         self.fold = fold
+        self.frame_window_px = fold * bragg_px
         windows = (bragg_px, bragg_px // NARROWER) if bragg_px else ()
         self.filters = nn.ModuleList(
             BraggFilter(window_px, guided=guided and index > 0) for index, window_px in enumerate(windows)
