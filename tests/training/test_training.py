@@ -13,9 +13,11 @@ import torch
 from skimage.io import imsave
 from torch.nn import functional as F
 
+from napari_gaintune.cli.main import main
+from napari_gaintune.cli.outcome import DONE, FAILED
 from napari_gaintune.errors import ModelError, SettingError
 from napari_gaintune.models.card import ModelCard
-from napari_gaintune.models.catalogue import load_denoiser
+from napari_gaintune.models.catalogue import load_denoiser, save_card
 from napari_gaintune.models.denoiser import Denoiser
 from napari_gaintune.models.networks import Network, build_network
 from napari_gaintune.training.dataset import open_set
@@ -294,6 +296,15 @@ def test_a_cards_figures_can_be_made_again_and_a_wrong_one_is_found(sets: Path, 
     figure = "0.45 e⁻/px, network"
     assert disagreements(card.validation | {figure: card.validation[figure] + 0.1}, again) == [figure]
     assert disagreements({}, {figure: 20.0}) == [figure]
+
+    weights_path = str(tmp_path / "small.safetensors")
+    command = ["figures", weights_path, "--data", str(sets), "--processes", "1"]
+    assert main(command) == DONE
+    save_card(card.model_copy(update={"validation": {figure: 20.0}}), tmp_path / "small.json")
+    assert main(command) == FAILED
+    assert load_denoiser(weights_path).card.validation == {figure: 20.0}
+    assert main([*command, "--write"]) == DONE
+    assert load_denoiser(weights_path).card == card
 
 
 def test_a_card_without_held_out_objects_is_refused(sets: Path) -> None:

@@ -63,7 +63,7 @@ class AdaptationConfig(BaseModel):
         description="What the network is tuned by; auto: blind-spot for a blind-spot model, else noise resampling.",
     )
     steps: int = Field(
-        100, ge=0, le=100_000, title="Steps", description="Adaptation steps per frame; 0 only pre-trained."
+        60, ge=0, le=100_000, title="Steps", description="Adaptation steps per frame; 0 only pre-trained."
     )
     seed: int = Field(
         0,

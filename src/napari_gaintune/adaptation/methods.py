@@ -11,7 +11,7 @@ MethodName = Literal["gaintuning", "restore-from-restored", "lan", "meta-transfe
 # 2022 take 5, in a network that was trained for it.
 METHODS: dict[str, dict[str, Any]] = {
     "gaintuning": {
-        "parameters": "channel-gains", "objective": "auto", "steps": 100, "learning_rate": 0.0, "pace": "clear",
+        "parameters": "channel-gains", "objective": "auto", "steps": 60, "learning_rate": 0.0, "pace": "clear",
         "stopping": "best",
     },
     "restore-from-restored": {

@@ -30,7 +30,7 @@ def evaluate(
     *models: str,
     images: Path,
     dose: Annotated[tuple[float, ...], Parameter(consume_multiple=True)] = (0.1, 0.45, 2.0, 10.0),
-    steps: int = 100,
+    steps: int = 60,
     objective: Annotated[tuple[str, ...], Parameter(consume_multiple=True)] = ("auto",),
     limit: int = 0,
     device: str = "auto",

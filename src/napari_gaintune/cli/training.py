@@ -50,10 +50,10 @@ def simulate(recipe: str, *, output: Output, reduced: Switch = False, processes:
     return DONE
 
 
-def figures(*models: str, data: Path, processes: int = 0) -> int:
+def figures(*models: str, data: Path, processes: int = 0, write: Switch = False) -> int:
     """Make the figures of model cards again, from weights and recipe, and compare. Needs the extra 'train'.
 
-    Exit code 1 if one differs by more than 0.02 dB from what the card says.
+    Exit code 1 if one differs by more than 0.02 dB from what the card says; with --write the card is given the new ones.
 
     Parameters
     ----------
@@ -63,8 +63,10 @@ def figures(*models: str, data: Path, processes: int = 0) -> int:
         The folder of the sets; held-out objects that are not there are made in it.
     processes
         How many processor cores make them; 0: all.
+    write
+        Replace the figures of the card.
     """
-    from ..models.catalogue import list_models, load_denoiser
+    from ..models.catalogue import find_weights, list_models, load_denoiser, save_card
     from ..training.figures import disagreements, figures_again
 
     wrong = []
@@ -75,7 +77,11 @@ def figures(*models: str, data: Path, processes: int = 0) -> int:
         for figure in dict.fromkeys([*kept, *again]):
             both = "  ".join(f"{table[figure]:7.2f}" if figure in table else "      -" for table in (kept, again))
             print(f"{denoiser.card.name}: {figure:36s} {both} dB{'  DIFFERS' if figure in different else ''}")
-        wrong += [f"{denoiser.card.name}, {figure}" for figure in different]
+        if write:
+            again_card = denoiser.card.model_copy(update={"validation": again})
+            save_card(again_card, find_weights(name).with_suffix(".json"))
+        else:
+            wrong += [f"{denoiser.card.name}, {figure}" for figure in different]
     return complain(f"these figures differ: {'; '.join(wrong)}", FAILED) if wrong else DONE
 
 

@@ -49,7 +49,7 @@ def load_denoiser(name: str | os.PathLike[str]) -> Denoiser:
 
     Raises ModelError for an unknown name, a missing card, a wrong hash, or weights that do not fit the architecture.
     """
-    weights = _find_weights(os.fspath(name))
+    weights = find_weights(os.fspath(name))
     card = read_card(weights.with_suffix(".json"))
     try:
         content = weights.read_bytes()
@@ -86,17 +86,24 @@ def save_model(network: Network, card_fields: dict[str, Any], folder: Path = WEI
     content = safetensors.torch.save(state)
     card = ModelCard(**card_fields, sha256=hashlib.sha256(content).hexdigest())
     folder.mkdir(parents=True, exist_ok=True)
-    for path, data in (
-        (folder / f"{card.name}.safetensors", content),
-        (folder / f"{card.name}.json", (json.dumps(card.model_dump(mode="json"), indent=2) + "\n").encode()),
-    ):
-        temporary = path.with_name(path.name + ".part")
-        temporary.write_bytes(data)
-        temporary.replace(path)
+    _write_whole(folder / f"{card.name}.safetensors", content)
+    save_card(card, folder / f"{card.name}.json")
     return card
 
 
-def _find_weights(name: str) -> Path:
+def save_card(card: ModelCard, path: Path) -> None:
+    """Write ``card`` to ``path``, in the place of one that is there."""
+    _write_whole(path, (json.dumps(card.model_dump(mode="json"), indent=2) + "\n").encode())
+
+
+def _write_whole(path: Path, data: bytes) -> None:
+    temporary = path.with_name(path.name + ".part")
+    temporary.write_bytes(data)
+    temporary.replace(path)
+
+
+def find_weights(name: str) -> Path:
+    """Where the weights of a model of the catalogue are, or those of a path. Raises ModelError where there are none."""
     path = Path(name)
     if path.suffix == ".safetensors":
         if not path.is_file():

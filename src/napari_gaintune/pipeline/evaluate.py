@@ -92,7 +92,7 @@ def evaluate(
     folder: Path,
     models: Sequence[str],
     doses_e_per_px: Sequence[float] = DOSES_E_PER_PX,
-    steps: int = 100,
+    steps: int = 60,
     objectives: Sequence[str] = ("auto",),
     images: int = 0,
     known: Sequence[Score] = (),

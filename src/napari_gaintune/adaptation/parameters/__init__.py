@@ -32,7 +32,7 @@ class Choice:
 # the same for the heads, LAN 5e-4 for the offset (Kim 2024); for single layers no paper has one, and they are weights like
 # the others.
 PARAMETERS: dict[str, Choice] = {
-    "channel-gains": Choice(channel_gains, 2e-2),
+    "channel-gains": Choice(channel_gains, 4e-2),
     "all-weights": Choice(all_weights, 1e-5),
     "first-layer": Choice(first_layer, 1e-5),
     "last-layer": Choice(last_layer, 1e-5),
