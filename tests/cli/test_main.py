@@ -50,7 +50,7 @@ def test_every_setting_is_a_flag_with_its_default_and_help(
     for name, field in DenoiseConfig.model_fields.items():
         assert f"--{name.replace('_', '-')} " in page
         assert words(field.description or "no description") in page, name
-    assert "[default: 100]" in page
+    assert f"[default: {DenoiseConfig().steps}]" in page
     assert "[default: 0, estimated]" in page
     assert "[choices: auto, poisson, gaussian, poisson-gaussian, unknown]" in page
     assert "--no-overwrite" not in page
