@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import shutil
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
@@ -139,6 +140,25 @@ def test_a_run_ends_in_a_model_that_loads_with_its_own_table(sets: Path, tmp_pat
     again = TrainingRun(recipe, sets, tmp_path, CPU, resume=True)  # a finished run gives the same model again
     assert list(again.train()) == []
     assert again.finish().sha256 == card.sha256
+
+
+def test_a_training_goes_on_with_the_objects_it_began_with(sets: Path, tmp_path: Path) -> None:
+    """Of a larger set other objects would be the last, and those held out so far be trained on."""
+    run = TrainingRun(SMALL.model_copy(update={"steps": 2}), sets, tmp_path / "run", CPU, resume=False)
+    list(run.train())
+    run.finish()
+    fewer = tmp_path / "fewer"
+    shutil.copytree(sets, fewer)
+    for path in (fewer / "rods").glob("00005.*"):
+        path.unlink()
+    with pytest.raises(SettingError, match="rods: 5 objects, but the training began with 6"):
+        TrainingRun(run.recipe, fewer, tmp_path / "run", CPU, resume=True)
+    longer = SMALL.model_copy(update={"steps": 4, "restarts": (2,)})
+    with pytest.raises(SettingError, match="5 objects, but the training began with 6"):
+        TrainingRun(
+            longer, fewer, tmp_path / "other", CPU, resume=False,
+            begin_with=str(tmp_path / "run" / "small.safetensors"),
+        )  # fmt: skip
 
 
 def test_minutes_decide_the_number_of_steps(sets: Path, tmp_path: Path) -> None:

@@ -91,7 +91,7 @@ def flat_mean(noisy: Array) -> Float32:
 def best_total_variation(noisy: Array, truth: Array) -> tuple[Float32, float]:
     """Total-variation denoising (Chambolle 2004) with the weight nearest to ``truth``, and that weight: an ORACLE.
 
-    (h, w) in one unit; the weight is in units of the noise's standard deviation. The result is float32.
+    (h, w) in one unit; the weight, one of five, is in units of the noisy image's standard deviation. The result is float32.
     """
     return _best_of(noisy, truth, TV_WEIGHTS, _total_variation)
 
@@ -99,7 +99,8 @@ def best_total_variation(noisy: Array, truth: Array) -> tuple[Float32, float]:
 def best_non_local_means(noisy: Array, truth: Array) -> tuple[Float32, float]:
     """Non-local means (Buades 2005) with the strength nearest to ``truth``, and that strength: an ORACLE.
 
-    (h, w) in one unit; the strength is the cut-off h in units of the noise's standard deviation. The result is float32.
+    (h, w) in one unit; the strength, one of five, is the cut-off h in units of the noisy image's standard deviation. The
+    result is float32.
     """
     return _best_of(noisy, truth, NLM_STRENGTHS, _non_local_means)
 

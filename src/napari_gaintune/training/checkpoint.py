@@ -18,13 +18,17 @@ from .recipe import TrainingRecipe
 
 @dataclass
 class TrainingState:
-    """What a training is made of: network, its averaged weights (by name), optimiser, and the step to do next."""
+    """What a training is made of: network, its averaged weights (by name), optimiser, and the step to do next.
+
+    ``objects`` is how many simulated ones there are, the held-out ones included; 0 where nobody counted.
+    """
 
     network: Network
     average: dict[str, Tensor]
     optimiser: torch.optim.Adam
     step: int = 0
     seconds: float = 0.0
+    objects: int = 0
 
 
 def save_checkpoint(path: Path, state: TrainingState, recipe: TrainingRecipe) -> None:
@@ -36,7 +40,12 @@ def save_checkpoint(path: Path, state: TrainingState, recipe: TrainingRecipe) ->
             if parameter in state.optimiser.state:
                 tensors[f"{key}/{name}"] = state.optimiser.state[parameter][key]
     whole = {key: value.contiguous() for key, value in tensors.items()}
-    record = {"step": state.step, "seconds": state.seconds, "recipe": recipe.model_dump(mode="json")}
+    record = {
+        "step": state.step,
+        "seconds": state.seconds,
+        "objects": state.objects,
+        "recipe": recipe.model_dump(mode="json"),
+    }
     partial = path.with_name(path.name + ".part")
     save_file(whole, partial, metadata={"training": json.dumps(record)})
     partial.replace(path)
@@ -66,3 +75,4 @@ def load_checkpoint(path: Path, state: TrainingState, recipe: TrainingRecipe) ->
                     **{key: torch.empty_like(parameter.data).copy_(value) for key, value in moments.items()},
                 }
     state.step, state.seconds = int(record["step"]), float(record["seconds"])
+    state.objects = int(record.get("objects", 0))

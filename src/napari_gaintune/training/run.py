@@ -61,6 +61,17 @@ class TrainingRun:
             self.state, self.recipe = begin_at_restart(recipe, begin_with, device)
         else:
             self.state, self.recipe = resume_or_start(recipe, folder, resume, device)
+        self._same_objects()
+
+    def _same_objects(self) -> None:
+        """With others the batches would be others, and what is held out may have been trained on."""
+        there = len(self.data.training) + len(self.data.held_out) - self.recipe.photographs
+        if self.state.objects not in (0, there):
+            raise SettingError(
+                f"{self.images.name}: {there} objects, but the training began with {self.state.objects}; give a folder "
+                "with as many, or begin anew in an empty folder"
+            )
+        self.state.objects = there
 
     def describe(self, say: Callable[[str], object]) -> None:
         """What is trained on what, and the figures that the network has to beat."""

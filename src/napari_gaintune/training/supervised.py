@@ -190,7 +190,7 @@ def begin_at_restart(
     state = new_state(recipe, device)
     state.network.load_state_dict(denoiser.network.state_dict())
     state.average = {name: value.detach().clone() for name, value in state.network.named_parameters()}
-    state.step = first
+    state.step, state.objects = first, denoiser.card.objects or 0
     return state, recipe
 
 
