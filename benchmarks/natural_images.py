@@ -6,7 +6,8 @@
 A run is PARAMETERS/OBJECTIVE, or the name of a method, and after an @ the learning rate where it is not its own. The
 noise level is told, but for an objective that ends in -estimated. One fixed noise realisation per image. PSNR of the image
 clamped to [0, 1], as in the papers. Beside every figure stand a Gaussian blur with its best sigma (an oracle: it is told
-the truth) and a flat image of the mean. A column ``at 40`` is the state after 40 steps, kept or not; ``kept`` is what the program returns.
+the truth) and a flat image of the mean. What follows ``at`` is the state after so many steps, kept or not; the figure
+before it is of what the program returns.
 """
 
 from __future__ import annotations
@@ -91,10 +92,10 @@ def compare(
         seconds = (time.perf_counter() - began) / len(images)
         change = np.array([one[KEPT] for one in curves]) - start
         steps = ", ".join(f"{step} {np.mean([one[step] for one in curves]):.2f}" for step in curves[0] if step != KEPT)
+        spread = f"worst {change.min():+.3f}, best {change.max():+.2f}; {np.sum(change < 0)} of {len(change)} lose"
         print(
-            f"  {run.name:30s} {start.mean() + change.mean():.2f} dB, change {change.mean():+.2f} "
-            f"(worst {change.min():+.3f}, best {change.max():+.2f}; {np.sum(change < 0)} of {len(change)} lose), {seconds:.1f} s an image"
-            + (f"; at {steps}" if steps else ""),
+            f"  {run.name:30s} {start.mean() + change.mean():.2f} dB, change {change.mean():+.2f} ({spread}), "
+            f"{seconds:.1f} s an image" + (f"; at {steps}" if steps else ""),
             flush=True,
         )
         rows.append({"sigma": sigma, "run": run.name, "start": start.tolist(), "curves": curves})
