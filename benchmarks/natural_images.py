@@ -23,10 +23,11 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from safetensors.torch import load_file
+from scipy.ndimage import gaussian_filter
 from skimage.io import imread
 from torch import Tensor
 
-from napari_gaintune.adaptation.config import AdaptationConfig, NoiseName, checked
+from napari_gaintune.adaptation.config import AdaptationConfig, checked
 from napari_gaintune.adaptation.crops import Frames
 from napari_gaintune.adaptation.loop import CROP_MARGIN_PX, adapt
 from napari_gaintune.adaptation.objectives import Situation, build_objective
@@ -43,6 +44,7 @@ from napari_gaintune.pipeline.job import random_stream
 
 RUNS = ("channel-gains/sure", "channel-gains/sure-estimated", "channel-gains/resampling", "channel-gains/blind-spot")
 KEPT = "kept"
+POINT_SPREAD_PX = 0.7
 NETWORKS = {"dncnn": ("dncnn", {"depth": 20, "width": 64}), "unet": ("dilated-unet", {"width": 32})}
 Curve = dict[str, float]  # PSNR in dB of one image, by the step
 
@@ -143,13 +145,25 @@ def score(denoised: Tensor, truth: Tensor) -> float:
     return psnr(denoised.clamp(0, 1).numpy(), truth.numpy(), 1)
 
 
-def add_noise(image: Tensor, sigma: float, noise: NoiseName, seed: int, index: int) -> Tensor:
-    """One fixed realisation per image and noise level; Poisson noise has the level at the mean of the image."""
-    generator = np.random.default_rng([seed, index, round(sigma)])
-    if noise == "poisson":
-        gain = (sigma / 255) ** 2 / float(image.mean())
-        return torch.from_numpy(gain * generator.poisson(image.numpy() / gain)).float()
-    return image + torch.from_numpy(generator.normal(0, sigma / 255, image.shape).astype(np.float32))
+def add_noise(image: Tensor, sigma: float, noise: str, seed: int, index: int) -> Tensor:
+    """One fixed realisation per image and noise level, of the kind ``noise``; see ``NOISES``."""
+    return image + NOISES[noise](image, sigma / 255, np.random.default_rng([seed, index, round(sigma)]))
+
+
+def gaussian(image: Tensor, sd: float, generator: np.random.Generator) -> Tensor:
+    return torch.from_numpy(generator.normal(0, sd, image.shape).astype(np.float32))
+
+
+def poisson(image: Tensor, sd: float, generator: np.random.Generator) -> Tensor:
+    """Counting noise that has the level at the mean of the image."""
+    gain = sd**2 / float(image.mean())
+    return torch.from_numpy(gain * generator.poisson(image.numpy() / gain)).float() - image
+
+
+def correlated(image: Tensor, sd: float, generator: np.random.Generator) -> Tensor:
+    """Gaussian noise after a point spread of 0.7 px, with the level that it had before."""
+    spread = gaussian_filter(generator.normal(size=image.shape), POINT_SPREAD_PX, mode="wrap")
+    return torch.from_numpy((sd * spread / spread.std()).astype(np.float32))
 
 
 def read_set(folder: Path, limit: int | None) -> list[Tensor]:
@@ -183,6 +197,13 @@ def authors_network(
     return Denoiser(card, loaded).place(place, choose_precision(precision, place))
 
 
+NOISES: dict[str, Callable[[Tensor, float, np.random.Generator], Tensor]] = {
+    "gaussian": gaussian,
+    "poisson": poisson,
+    "correlated": correlated,
+}
+
+
 def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True)
@@ -191,7 +212,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--bias-free", action="store_true", help="the yardstick: the same network without biases")
     parser.add_argument("--model", help="not the authors': dncnn-general, dncnn-piecewise or a .safetensors file")
     parser.add_argument("--sigma", type=float, nargs="+", default=[30, 70, 80])
-    parser.add_argument("--noise", choices=("gaussian", "poisson"), default="gaussian")
+    parser.add_argument("--noise", choices=list(NOISES), default="gaussian")
     parser.add_argument("--run", nargs="*", default=list(RUNS))
     parser.add_argument("--steps", type=int, help="without it the method's own")
     parser.add_argument("--at", type=int, nargs="*", default=[], help="steps to be scored on the way")
