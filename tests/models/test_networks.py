@@ -10,7 +10,6 @@ from napari_gaintune.models.networks import ARCHITECTURES, AINDNet, MultiTaskNet
 from napari_gaintune.models.networks.aindnet import NoiseLevels
 from napari_gaintune.models.networks.normalisation import AdaptiveInstanceNorm
 
-
 SMALL: dict[str, tuple[str, dict[str, int | bool]]] = {
     "dncnn": ("dncnn", {"depth": 5, "width": 6, "bias": True}),
     "dncnn bias-free": ("dncnn", {"depth": 5, "width": 6, "bias": False}),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import pairwise
 from typing import NamedTuple
 
 import torch
@@ -77,9 +78,7 @@ class AINDNet(Network):
         self.entry = Conv2d(inputs, width, 3, bias=True, slope=LEAKY_SLOPE)
         self.estimator = NoiseLevelEstimator(inputs)
         self.down = nn.ModuleList(_blocks(channels, blocks, condition_width) for channels in widths)
-        self.widen = nn.ModuleList(
-            Conv2d(a, b, 3, bias=True, slope=LEAKY_SLOPE) for a, b in zip(widths, widths[1:], strict=False)
-        )
+        self.widen = nn.ModuleList(Conv2d(a, b, 3, bias=True, slope=LEAKY_SLOPE) for a, b in pairwise(widths))
         self.narrow = nn.ModuleList(_upward(channels, channels // 2) for channels in reversed(widths[1:]))
         self.up = nn.ModuleList(_blocks(channels, blocks, condition_width) for channels in reversed(widths[:-1]))
         self.last = Conv2d(width, fold**2, 3, bias=True, slope=1.0)
@@ -113,7 +112,7 @@ class AINDNet(Network):
     def local(self, prepared: Tensor) -> Tensor:
         height, width = prepared.shape[-2:]
         padded = pad_to_multiple(prepared, self.stride)
-        _, mean, deviation = padded.split(1, dim=1)
+        _, mean, deviation = padded.chunk(3, dim=1)
         seen = self._seen(padded)
         features = self._reconstructed(self.entry(seen), self.estimator(seen).combined())
         # the last layer in float32: an image rounded to bfloat16 would have a few hundred grey values
@@ -147,7 +146,7 @@ class AINDNet(Network):
                 norm.held = None
 
     def _seen(self, padded: Tensor) -> Tensor:
-        noisy, mean, deviation = padded.split(1, dim=1)
+        noisy, mean, deviation = padded.chunk(3, dim=1)
         relative = F.pixel_unshuffle((noisy - mean) / deviation, self.fold)
         share = F.avg_pool2d(deviation / (mean.abs() + deviation), self.fold)
         return self.inner(torch.cat([relative, share], dim=1))
