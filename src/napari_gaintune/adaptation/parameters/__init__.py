@@ -29,8 +29,8 @@ class Choice:
 
 
 # The rate of the gains is that of decision 005. Restore-from-Restored states 1e-5 for all weights (Lee 2020), Gunawan 2022
-# the same for the heads, LAN 5e-4 for the offset (Kim 2024); for single layers and for AINDNet's transfer (Kim 2020) no paper
-# has one, and they are weights like the others.
+# the same for the heads, LAN 5e-4 for the offset (Kim 2024); for single layers and for AINDNet's transfer (Kim 2020) no
+# paper has one, and they are weights like the others.
 PARAMETERS: dict[str, Choice] = {
     "channel-gains": Choice(channel_gains, 4e-2),
     "all-weights": Choice(all_weights, 1e-5),
