@@ -21,6 +21,7 @@ SMALLEST_DEVIATION = 1e-6  # where nothing arrived
 ESTIMATOR_WIDTH = 32
 COARSE_SHARE = 0.8  # lambda_ms, eq. 1 of the paper
 COARSE = 4
+QUIET = 0.1
 STATISTICS_PX = 1024  # of a larger frame the normalisation looks at the middle only
 
 
@@ -48,6 +49,9 @@ class NoiseLevelEstimator(nn.Module):
         self.up = nn.ModuleList(_upward(width, width) for _ in range(2))
         self.coarse = Conv2d(width, 1, 3, bias=True, slope=1.0)
         self.full = Conv2d(width, 1, 3, bias=True, slope=1.0)
+        for head in (self.coarse, self.full):  # a fresh one takes all that deviates from the local mean for noise
+            head.weight.data.mul_(QUIET)
+            nn.init.ones_(head.get_parameter("bias"))
 
     def forward(self, x: Tensor) -> NoiseLevels:
         skips: list[Tensor] = []
