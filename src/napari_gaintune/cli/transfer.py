@@ -9,7 +9,7 @@ from cyclopts import Parameter
 from tqdm import tqdm
 
 from ..adaptation.config import checked
-from ..pipeline.transfer import TransferConfig
+from ..pipeline.transfer_config import TransferConfig
 from .flags import as_flags, plain
 from .interrupts import Interrupts
 from .outcome import DONE, FAILED, INTERRUPTED, complain

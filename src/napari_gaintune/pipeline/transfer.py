@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor
 
 from ..adaptation.config import AdaptationConfig, ParametersName, checked
@@ -26,29 +25,11 @@ from ..models.device import choose_device, memory_errors_named
 from ..models.networks import Network
 from ..models.prediction import predict
 from .pairs import Pair, find_pairs, load_pairs
+from .transfer_config import TransferConfig
 
 SUFFIX = ".safetensors"
 HELD_OUT_SHARE = 0.2
 BLOCK_PX = 64  # what is held out are blocks: a pixel between others that are learned from is no test
-
-
-class TransferConfig(BaseModel):
-    """Which model learns what, for how long."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    model: str = Field("aind-tem", description="The model to start from: a name, or the path of a .safetensors file.")
-    parameters: ParametersName = Field("ain", description="What may move; ain needs a model of architecture aindnet.")
-    steps: int = Field(300, ge=1, le=100_000, description="Steps; the best state of them is kept.")
-    learning_rate: float = Field(1e-4, gt=0, le=1, description="Adam's step size.")
-    crop_size_px: int = Field(
-        0, ge=0, le=8192, description="Edge of the crops of a step; 0: 256 px, or what the model looks at."
-    )
-    crops_per_step: int = Field(4, ge=1, le=64, description="Crops of a step.")
-    seed: int = Field(0, ge=0, le=2**31 - 1, description="Seed of crops and of what is held out.")
-    device: str = Field("auto", description="auto, cpu, cuda or cuda:1.")
-    detector_gain: float = Field(0.0, ge=0, description="Counts per electron; 0: estimated from each noisy frame.")
-    detector_offset: float = Field(0.0, description="Counts where no electron arrived.")
 
 
 @dataclass(frozen=True)
