@@ -12,6 +12,7 @@ from ..errors import SettingError
 from ..models.networks import AINDNet, Network
 from ..models.networks.aindnet import COARSE
 from ..models.networks.unet import pad_to_multiple
+from .recipe import LossName
 
 ERROR_FLOOR = 3e-4  # of the noise variance: a crop denoised as well as that is good enough
 OVERESTIMATE = 0.25  # alpha of eq. 5: a noise level too low costs three times as much as one too high
@@ -74,13 +75,13 @@ LOSSES: dict[str, Callable[[Compared], Tensor]] = {
 }
 
 
-def weighted(losses: Mapping[str, float], given: Compared) -> Tensor:
+def weighted(losses: Mapping[LossName, float], given: Compared) -> Tensor:
     """The sum of the losses by their weights; a scalar."""
     first, *rest = [weight * LOSSES[name](given) for name, weight in losses.items()]
     return sum(rest, first)
 
 
-def check_losses(losses: Mapping[str, float], network: Network) -> None:
+def check_losses(losses: Mapping[LossName, float], network: Network) -> None:
     """Raises SettingError where one is not for this network."""
     if "noise-level" in losses and not isinstance(network, AINDNet):
         raise SettingError(
