@@ -8,15 +8,18 @@ if TYPE_CHECKING:
     from .models.catalogue import list_models, load_denoiser
     from .pipeline.api import Result, denoise
     from .pipeline.config import DenoiseConfig
+    from .pipeline.transfer import Transferred, transfer
 
-__all__ = ["DenoiseConfig", "Result", "denoise", "list_models", "load_denoiser"]
+__all__ = ["DenoiseConfig", "Result", "Transferred", "denoise", "list_models", "load_denoiser", "transfer"]
 
 _HOMES = {
     "DenoiseConfig": ".pipeline.config",
     "Result": ".pipeline.api",
+    "Transferred": ".pipeline.transfer",
     "denoise": ".pipeline.api",
     "list_models": ".models.catalogue",
     "load_denoiser": ".models.catalogue",
+    "transfer": ".pipeline.transfer",
 }
 
 

@@ -27,7 +27,7 @@ from napari_gaintune.models.prediction import predict
 from ..models.test_networks import make
 from .test_parameters import CARD
 
-KINDS = ["dncnn", "dilated UNet", "UNet behind Bragg filters", "blind-spot, 2 poolings", "multi-task"]
+KINDS = ["dncnn", "dilated UNet", "UNet behind Bragg filters", "blind-spot, 2 poolings", "multi-task", "AINDNet"]
 STEPS, STOP_AFTER = 4, 3
 DARK = torch.poisson(torch.full((40, 44), 0.02), generator=Generator().manual_seed(0))
 
@@ -38,7 +38,15 @@ def cells() -> list[tuple[str, str, str]]:
     for kind, parameters, objective in itertools.product(KINDS, PARAMETERS, OBJECTIVES):
         network = make(kind)
         try:
-            check_cell(Cell(parameters, objective, is_blind=network.is_blind, has_heads=bool(network.heads)))  # type: ignore[arg-type]
+            check_cell(
+                Cell(
+                    parameters,
+                    objective,  # type: ignore[arg-type]
+                    is_blind=network.is_blind,
+                    has_heads=bool(network.heads),
+                    has_ain=bool(network.noise_parts),
+                )
+            )
         except SettingError:
             continue
         let_through.append((kind, parameters, objective))
@@ -91,9 +99,10 @@ def test_every_objective_and_every_choice_of_parameters_has_cells() -> None:
     assert {parameters for _, parameters, _ in found} == set(PARAMETERS)
     one_task, blind = len(KINDS) - 1, 1
     whole = len(KINDS) * len(OBJECTIVES) - (len(KINDS) - blind) - one_task  # see their pixel; have no second task
-    assert len(found) == whole * len(PARAMETERS) - one_task_cells(found)
+    lacking = cells_without(found, "multi-task") + cells_without(found, "AINDNet")
+    assert len(found) == whole * len(PARAMETERS) - lacking
 
 
-def one_task_cells(found: list[tuple[str, str, str]]) -> int:
-    """What the networks without heads would have had for "heads"."""
-    return sum(parameters == "channel-gains" and kind != "multi-task" for kind, parameters, _ in found)
+def cells_without(found: list[tuple[str, str, str]], only: str) -> int:
+    """What the other networks would have had for the parameters that ``only`` one has."""
+    return sum(parameters == "channel-gains" and kind != only for kind, parameters, _ in found)

@@ -25,6 +25,7 @@ from .test_objectives import objectives_of
         ),
         (Cell(objective="restored", noise="unknown"), "'unknown'.*counts electrons.*choose noise poisson"),
         (Cell(parameters="heads"), "one task.*choose a model of architecture multi-task"),
+        (Cell(parameters="ain"), "no adaptive instance normalisation.*choose a model of architecture aindnet"),
         (Cell(objective="masked-reconstruction"), "one task.*choose a model of architecture multi-task"),
         (Cell(parameters="input-offset", shared=True), "'input-offset' with series = 'shared'"),
     ],
@@ -40,7 +41,7 @@ def test_every_other_cell_is_let_through() -> None:
     for name in get_args(ObjectiveName):
         for parameters in PARAMETERS:
             for unit in ("electrons", "unit"):
-                check_cell(Cell(parameters, name, is_blind=True, has_heads=True, intensity_unit=unit))
+                check_cell(Cell(parameters, name, is_blind=True, has_heads=True, has_ain=True, intensity_unit=unit))
 
 
 def test_which_objectives_a_network_takes() -> None:

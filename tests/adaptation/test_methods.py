@@ -36,7 +36,7 @@ def test_a_method_is_its_settings_where_none_are_given(method: str) -> None:
     mine = checked(AdaptationConfig, {"method": method, "steps": 7, "objective": "sure"})
     assert (mine.steps, mine.objective, mine.parameters) == (7, "sure", config.parameters)
     assert AdaptationConfig(**config.model_dump()) == config
-    check_cell(Cell(config.parameters, config.objective, has_heads=True))
+    check_cell(Cell(config.parameters, config.objective, has_heads=True, has_ain=True))
 
 
 def test_the_default_is_gaintuning_and_an_unknown_method_is_refused() -> None:

@@ -26,7 +26,12 @@ CARD = ModelCard(
 PRECISIONS = [torch.float32, torch.bfloat16]
 
 
-CELLS = [(kind, name) for kind in SMALL for name in PARAMETERS if name != "heads" or kind == "multi-task"]
+def fits(kind: str, parameters: str) -> bool:
+    """Whether a small network has what may move by that name."""
+    return {"heads": kind == "multi-task", "ain": kind.startswith("AINDNet")}.get(parameters, True)
+
+
+CELLS = [(kind, name) for kind in SMALL for name in PARAMETERS if fits(kind, name)]
 
 
 @pytest.fixture(params=SMALL, ids=list(SMALL))
@@ -89,7 +94,7 @@ def test_only_what_may_move_moves_and_reset_is_exact(kind: str, parameters: str)
         within = denoiser.network.state_dict()
         changed = {key for key, value in weights.items() if not torch.equal(within[key], value)}
         assert changed <= set(handle.names)
-        assert parameters.endswith(("weights", "layer", "heads")) == bool(changed)
+        assert parameters.endswith(("weights", "layer", "heads", "ain")) == bool(changed)
         state = handle.state()
         handle.reset()
         assert torch.equal(shown(handle, noisy).detach(), before)
@@ -274,3 +279,29 @@ def test_heads_are_the_two_of_a_network_with_two_tasks() -> None:
     with tuned(Denoiser(CARD, make("multi-task")), "heads") as handle:
         assert {name.partition(".")[0] for name in handle.names} == {"primary", "auxiliary"}
         assert len(handle.names) == 4
+
+
+def test_a_transfer_moves_normalisations_estimator_and_last_convolution() -> None:
+    with (
+        pytest.raises(SettingError, match=r"'ain'.*no adaptive instance normalisation.*architecture aindnet"),
+        tuned(Denoiser(CARD, make("dncnn")), "ain"),
+    ):
+        pass
+    network = make("AINDNet")
+    with tuned(Denoiser(CARD, network), "ain") as handle:
+        moving = {name for name in dict(network.named_parameters()) if name in handle.names}
+    rest = set(dict(network.named_parameters())) - moving
+    assert {"last.weight", "last.bias", "estimator.coarse.weight", "up.1.0.norms.1.gamma.bias"} <= moving
+    assert all(name.startswith(("entry.", "widen.", "narrow.")) or ".convs." in name for name in rest)
+
+
+def test_a_gain_before_a_normalisation_would_change_nothing() -> None:
+    """Which is why those convolutions have none: their gradient would be rounding, and Adam's steps chance."""
+    network, noisy = make("AINDNet"), torch.rand(1, 1, 40, 40)
+    before = network(noisy)
+    (left_out, *_) = network.aside
+    with torch.no_grad():
+        for weight in left_out.parameters():
+            weight.mul_(3)
+    # what is left is the part of epsilon, 1e-5, in the variance of features of about 1
+    torch.testing.assert_close(network(noisy), before, rtol=1e-3, atol=1e-3)

@@ -6,7 +6,9 @@ import pytest
 import torch
 
 from napari_gaintune.errors import ModelError
-from napari_gaintune.models.networks import ARCHITECTURES, MultiTaskNetwork, Network, build_network
+from napari_gaintune.models.networks import ARCHITECTURES, AINDNet, MultiTaskNetwork, Network, build_network
+from napari_gaintune.models.networks.aindnet import NoiseLevels
+from napari_gaintune.models.networks.normalisation import AdaptiveInstanceNorm
 
 SMALL: dict[str, tuple[str, dict[str, int | bool]]] = {
     "dncnn": ("dncnn", {"depth": 5, "width": 6, "bias": True}),
@@ -21,6 +23,8 @@ SMALL: dict[str, tuple[str, dict[str, int | bool]]] = {
     "multi-task": ("multi-task", {"width": 4, "levels": 2, "widest": 8}),
     "dncnn, folded": ("dncnn", {"depth": 5, "width": 6, "bias": False, "fold": 2}),
     "dncnn behind Bragg filters": ("dncnn", {"depth": 5, "width": 6, "bias": False, "fold": 2, "bragg_px": 16}),
+    "AINDNet": ("aindnet", {"width": 4, "blocks": 1, "condition_width": 4}),
+    "AINDNet, folded": ("aindnet", {"width": 4, "blocks": 2, "condition_width": 4, "fold": 2}),
     "blind-spot behind Bragg filters": ("blindspot-unet", {"width": 4, "levels": 2, "bragg_px": 16}),
 }
 
@@ -88,8 +92,10 @@ def test_the_receptive_field_is_as_large_as_it_says_and_no_larger(network: Netwo
     radius = network.receptive_field_radius
     size = 2 * radius + 3 * network.stride + 8
     farthest = 0
-    prepared = network.whole_frame(torch.rand(1, 1, size, size)).requires_grad_()
-    denoised = network.local(prepared)
+    prepared = network.whole_frame(torch.rand(1, 1, size, size))
+    with network.as_parts_of(prepared):
+        prepared.requires_grad_()
+        denoised = network.local(prepared)
     for shift in range(network.stride):  # a pooling network reaches farthest from one place in each period
         centre = size // 2 + shift
         (gradient,) = torch.autograd.grad(denoised[0, 0, centre, centre], prepared, retain_graph=True)
@@ -104,6 +110,59 @@ def test_a_bias_free_network_scales_with_its_input(name: str) -> None:
     noisy = torch.rand(1, 1, 24, 31)
     # a factor that is a power of two changes only exponents: the equality is exact
     assert torch.equal(network(8 * noisy), 8 * network(noisy))
+
+
+def aindnet(name: str = "AINDNet") -> AINDNet:
+    network = make(name)
+    assert isinstance(network, AINDNet)
+    return network
+
+
+def test_the_adaptive_normalisation_is_that_of_its_equations() -> None:
+    """gamma (h - mean) / sd + beta with the statistics of each channel; as in eq. 2 to 4, gamma about 1."""
+    norm = next(module for module in aindnet().modules() if isinstance(module, AdaptiveInstanceNorm))
+    features, level = 5 + 3 * torch.randn(2, 4, 12, 16), torch.rand(2, 1, 24, 32)
+    condition = norm.condition(torch.nn.functional.avg_pool2d(level, 2))
+    mean, variance = features.mean(dim=(2, 3), keepdim=True), features.var(dim=(2, 3), correction=0, keepdim=True)
+    expected = (1 + norm.gamma(condition)) * (features - mean) / (variance + 1e-5).sqrt() + norm.beta(condition)
+    torch.testing.assert_close(norm(features, level), expected)
+
+
+def test_the_noise_level_is_the_weighted_mean_of_two_scales() -> None:
+    full, coarse = torch.rand(1, 1, 16, 24), torch.full((1, 1, 4, 6), 2.0)
+    # interpolating a constant is exact but for the rounding of its weights
+    torch.testing.assert_close(NoiseLevels(full, coarse).combined(), 0.2 * full + 0.8 * 2.0)
+
+
+@pytest.mark.parametrize("name", ["AINDNet", "AINDNet, folded"])
+def test_the_noise_levels_have_the_sizes_and_the_unit_they_say(name: str) -> None:
+    network, noisy = aindnet(name), torch.rand(2, 1, 32, 48)
+    levels, scaled = (network.noise_levels(network.whole_frame(a * noisy)) for a in (1, 4))
+    assert levels.full.shape == (2, 1, 32 // network.fold, 48 // network.fold)
+    assert levels.coarse.shape == (2, 1, 32 // network.fold // 4, 48 // network.fold // 4)
+    assert torch.equal(scaled.full, 4 * levels.full)
+    assert torch.equal(scaled.coarse, 4 * levels.coarse)
+
+
+def test_the_statistics_of_an_image_are_given_back() -> None:
+    network, noisy = aindnet(), torch.rand(1, 1, 40, 44)
+    before, other = network(noisy), network.whole_frame(2 + torch.rand(1, 1, 40, 44))
+    with pytest.raises(ZeroDivisionError), network.as_parts_of(other):  # noqa: PT012 - the error comes from inside
+        assert not torch.equal(network(noisy), before)
+        raise ZeroDivisionError
+    assert torch.equal(network(noisy), before)
+
+
+@pytest.mark.parametrize("frame", [torch.zeros(24, 30), torch.full((24, 30), 7.0)])
+def test_a_flat_frame_stays_flat(frame: torch.Tensor) -> None:
+    denoised = aindnet()(frame[None, None])
+    # rounding of the local mean, some 2**-23 of the value, and the smallest deviation, 1e-6, times what a network gives
+    torch.testing.assert_close(denoised[0, 0], frame, rtol=1e-4, atol=1e-4)
+
+
+def test_small_options_make_a_small_network() -> None:
+    small = build_network("aindnet", width=32, blocks=1, condition_width=32, fold=2)
+    assert 4 * sum(weight.numel() for weight in small.parameters()) < 6e6
 
 
 def test_a_bias_moves_the_output() -> None:

@@ -7,10 +7,10 @@ import pytest
 import torch
 
 from napari_gaintune.errors import NoiseModelError
-from napari_gaintune.noise.models import Correlated, Gaussian, NoiseModel, Poisson, PoissonGaussian
+from napari_gaintune.noise.models import Correlated, Gaussian, KnownNoise, Poisson, PoissonGaussian
 
 SIDE = 600
-MODELS: dict[str, tuple[NoiseModel, float, float]] = {  # model, clean value, variance
+MODELS: dict[str, tuple[KnownNoise, float, float]] = {  # model, clean value, variance
     "Gaussian": (Gaussian(0.2), 0.5, 0.04),
     "Poisson, 0.05": (Poisson(), 0.05, 0.05),
     "Poisson, 0.45": (Poisson(), 0.45, 0.45),
@@ -24,7 +24,7 @@ def generator(seed: int = 0) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
 
 
-def drawn(model: NoiseModel, clean: float, seed: int = 0) -> np.ndarray:
+def drawn(model: KnownNoise, clean: float, seed: int = 0) -> np.ndarray:
     return model.sample(torch.full((SIDE, SIDE), clean), generator(seed)).double().numpy() - clean
 
 
@@ -95,3 +95,22 @@ def test_impossible_noise_is_refused() -> None:
         PoissonGaussian(detector_gain=0.0)
     with pytest.raises(NoiseModelError, match="row_noise_sd = -1"):
         Correlated(Poisson(), row_noise_sd=-1)
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_the_variance_told_in_advance_is_the_models(name: str) -> None:
+    model, clean, variance = MODELS[name]
+    torch.testing.assert_close(model.variance(torch.full((3, 4), clean)), torch.full((3, 4), variance))
+
+
+def test_the_variance_told_of_correlated_noise_is_that_of_what_is_drawn() -> None:
+    """In two halves of two doses, away from the border; many draws, as the noise of neighbours is not independent."""
+    clean = torch.ones(200, 24, 24)
+    clean[..., 12:] = 4.0
+    model = Correlated(PoissonGaussian(read_noise_sd=0.5), point_spread_px=0.6, row_noise_sd=0.3)
+    told, noise = model.variance(clean[0]), model.sample(clean, generator()) - clean
+    found = noise.var(dim=0)
+    for columns in (slice(4, 8), slice(16, 20)):
+        # 200 draws of some 16 * 4 / 3 pixels that are independent: a relative error of sqrt(2 / 4000), 2 %; rows less
+        assert float(found[4:20, columns].mean()) == pytest.approx(float(told[10, columns].mean()), rel=0.1)
+    assert float(told[10, 18]) > 2 * float(told[10, 6])

@@ -66,7 +66,7 @@ def test_every_objective_on_every_model_gives_frames_in_the_inputs_unit(
     assert len(losses) == FAST["steps"] * (2 if mode == "episodic" else 1)
 
 
-@pytest.mark.parametrize("parameters", [name for name in PARAMETERS if name != "heads"])
+@pytest.mark.parametrize("parameters", [name for name in PARAMETERS if name not in ("heads", "ain")])
 def test_whatever_moves_is_asked_for_by_name_and_leaves_the_next_frame_alone(
     parameters: str, dncnn: str, rng: np.random.Generator
 ) -> None:

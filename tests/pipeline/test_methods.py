@@ -17,7 +17,8 @@ from .test_job import series
 
 @pytest.mark.parametrize("method", METHODS)
 def test_a_method_runs_as_its_paper_has_it(method: str, tmp_path: Path, rng: np.random.Generator) -> None:
-    counts, model = series(rng, 1)[0], small_model(tmp_path, "multi-task")
+    kind = "AINDNet" if METHODS[method]["parameters"] == "ain" else "multi-task"
+    counts, model = series(rng, 1)[0], small_model(tmp_path, kind)
     result = denoise(counts, model=model, method=method, crop_size_px=32)
     settings = result.provenance["settings"]
     assert {name: settings[name] for name in METHODS[method]} == METHODS[method]
@@ -32,3 +33,8 @@ def test_a_method_runs_as_its_paper_has_it(method: str, tmp_path: Path, rng: np.
 def test_a_method_for_two_tasks_is_refused_to_a_model_with_one(dncnn: str, rng: np.random.Generator) -> None:
     with pytest.raises(SettingError, match="one task.*multi-task, or another method"):
         denoise(series(rng, 1), model=dncnn, method="meta-transfer")
+
+
+def test_a_transfer_is_refused_to_a_model_without_adaptive_normalisation(dncnn: str, rng: np.random.Generator) -> None:
+    with pytest.raises(SettingError, match=r"'ain'.*no adaptive instance normalisation.*aindnet"):
+        denoise(series(rng, 1), model=dncnn, method="ain-transfer")

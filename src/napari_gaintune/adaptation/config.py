@@ -22,7 +22,7 @@ ObjectiveName = Literal[
     "neighbor2neighbor",
     "masked-reconstruction",
 ]
-ParametersName = Literal["channel-gains", "all-weights", "first-layer", "last-layer", "heads", "input-offset"]
+ParametersName = Literal["channel-gains", "all-weights", "first-layer", "last-layer", "heads", "ain", "input-offset"]
 PaceName = Literal["clear", "plain"]
 StoppingName = Literal["best", "patience", "fixed"]
 NoiseName = Literal["auto", "poisson", "gaussian", "poisson-gaussian", "unknown"]

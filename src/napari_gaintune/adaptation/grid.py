@@ -20,6 +20,7 @@ class Cell:
     noise: NoiseName = "auto"
     is_blind: bool = False
     has_heads: bool = False
+    has_ain: bool = False
     intensity_unit: str = "electrons"
     shared: bool = False
 
@@ -54,6 +55,16 @@ def two_tasks(cell: Cell) -> str:
     )
 
 
+def adaptive_normalisation(cell: Cell) -> str:
+    """What a transfer moves belongs to a network that normalises by the noise level."""
+    if cell.has_ain or cell.parameters != "ain":
+        return ""
+    return (
+        "parameters = 'ain': this model has no adaptive instance normalisation and no noise-level estimator; choose a "
+        "model of architecture aindnet, or other parameters"
+    )
+
+
 def noise_that_can_be(cell: Cell) -> str:
     """Some noises mean nothing in some units; the objective itself says so."""
     try:
@@ -63,7 +74,13 @@ def noise_that_can_be(cell: Cell) -> str:
     return ""
 
 
-RULES: tuple[Callable[[Cell], str], ...] = (of_one_frame, blind_by_make, two_tasks, noise_that_can_be)
+RULES: tuple[Callable[[Cell], str], ...] = (
+    of_one_frame,
+    blind_by_make,
+    two_tasks,
+    adaptive_normalisation,
+    noise_that_can_be,
+)
 
 
 def check_cell(cell: Cell) -> None:

@@ -35,7 +35,7 @@ def add_model(
     file
         A .safetensors file; never a pickle (.pt, .pth), which would run code when it is read.
     architecture
-        blindspot-unet, dilated-unet, dncnn, multi-task or unet.
+        aindnet, blindspot-unet, dilated-unet, dncnn, multi-task or unet.
     option
         What the architecture takes, such as: --option depth=17 width=64 bias=true
     unit

@@ -20,6 +20,7 @@ from .models import models
 from .noise import noise
 from .outcome import BAD_REQUEST, FAILED, INTERRUPTED, complain
 from .training import figures, simulate, train
+from .transfer import transfer
 
 HELP = """Denoise electron micrographs with a pre-trained network that adapts itself to each noisy image (GainTuning).
 
@@ -42,6 +43,7 @@ app = App(
 app.command(denoise)
 app.command(models)
 app.command(add_model)
+app.command(transfer)
 app.command(demo)
 app.command(evaluate)
 app.command(noise)

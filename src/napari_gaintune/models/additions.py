@@ -39,7 +39,7 @@ def add_model(file: Path, told: dict[str, Any], overwrite: bool = False) -> Mode
         fields["architecture"], fields["options"], with_our_names(fields["architecture"], weights), file.name
     )
     _check_output(network, file)
-    _check_name(fields["name"], overwrite)
+    check_name(fields["name"], overwrite)
     try:
         return save_model(network, fields, user_folder())
     except ValidationError as error:
@@ -96,7 +96,8 @@ def _check_output(network: Network, file: Path) -> None:
         raise ModelError(f"{file.name}: gives NaN or infinite values for a flat image; the weights are damaged")
 
 
-def _check_name(name: str, overwrite: bool) -> None:
+def check_name(name: str, overwrite: bool) -> None:
+    """Raises ModelError if a model of the user's cannot be called that."""
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", name) or name == "auto":
         raise ModelError(
             f"name {name!r}: letters, digits, '.', '_' and '-' make a name, and 'auto' is taken; choose another"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import nullcontext
 
 import torch
 from torch import Tensor
@@ -23,11 +24,18 @@ def predict(network: Network, frame: Tensor, tile_px: int = TILE_PX) -> Tensor:
     out = torch.empty_like(frame)
     with torch.no_grad():
         prepared = network.whole_frame(frame.to(device)[None, None])
-        for rows, read_rows in spans(frame.shape[0], tile_px, network.receptive_field_radius, network.stride):
-            for columns, read_columns in spans(frame.shape[1], tile_px, network.receptive_field_radius, network.stride):
-                denoised = network.local(prepared[..., read_rows, read_columns])[0, 0]
-                out[rows, columns] = denoised[_within(rows, read_rows), _within(columns, read_columns)].to(out.device)
+        is_one_tile = max(frame.shape) <= tile_px
+        with nullcontext() if is_one_tile else network.as_parts_of(prepared):
+            _fill_in_tiles(out, network, prepared, tile_px)
     return out
+
+
+def _fill_in_tiles(out: Tensor, network: Network, prepared: Tensor, tile_px: int) -> None:
+    halo_px, stride = network.receptive_field_radius, network.stride
+    for rows, read_rows in spans(out.shape[0], tile_px, halo_px, stride):
+        for columns, read_columns in spans(out.shape[1], tile_px, halo_px, stride):
+            denoised = network.local(prepared[..., read_rows, read_columns])[0, 0]
+            out[rows, columns] = denoised[_within(rows, read_rows), _within(columns, read_columns)].to(out.device)
 
 
 def spans(length: int, tile_px: int, halo_px: int, stride: int) -> Iterator[tuple[slice, slice]]:

@@ -22,6 +22,14 @@ class NoiseModel(Protocol):
         ...
 
 
+class KnownNoise(NoiseModel, Protocol):
+    """One that can be told in advance at each pixel."""
+
+    def variance(self, clean: Tensor) -> Tensor:
+        """Of the noise that ``sample`` adds, of the shape of ``clean`` and in its unit squared."""
+        ...
+
+
 @dataclass(frozen=True)
 class Gaussian:
     """Additive white Gaussian noise of standard deviation ``sd``, in the image's unit."""
@@ -34,6 +42,9 @@ class Gaussian:
 
     def sample(self, clean: Tensor, generator: Generator) -> Tensor:
         return clean + self.sd * _normal(clean, generator)
+
+    def variance(self, clean: Tensor) -> Tensor:
+        return torch.full_like(clean, self.sd**2)
 
 
 @dataclass(frozen=True)
@@ -58,6 +69,9 @@ class Poisson:
 
     def sample(self, clean: Tensor, generator: Generator) -> Tensor:
         return torch.poisson(clean.clamp_min(0).to(generator.device), generator=generator).to(clean.device)
+
+    def variance(self, clean: Tensor) -> Tensor:
+        return clean.clamp_min(0)
 
 
 @dataclass(frozen=True)
@@ -84,6 +98,9 @@ class PoissonGaussian:
         counts = self.detector_gain * Poisson().sample(electrons, generator) + self.detector_offset
         return counts + self.read_noise_sd * _normal(clean, generator) if self.read_noise_sd else counts
 
+    def variance(self, clean: Tensor) -> Tensor:
+        return self.detector_gain * (clean - self.detector_offset).clamp_min(0) + self.read_noise_sd**2
+
 
 @dataclass(frozen=True)
 class Correlated:
@@ -93,7 +110,7 @@ class Correlated:
     ``point_spread_px``) acts on the noise alone. ``row_noise_sd`` in the image's unit. Images are (..., h, w).
     """
 
-    model: NoiseModel
+    model: KnownNoise
     point_spread_px: float = 0.0
     row_noise_sd: float = 0.0
 
@@ -111,6 +128,16 @@ class Correlated:
             noise = noise + self.row_noise_sd * _normal(clean[..., :1], generator)
         return clean + noise
 
+    def variance(self, clean: Tensor) -> Tensor:
+        """A sum of independent pixels times weights has the sum of their variances times the weights squared.
+
+        Neighbours are taken to vary alike: of the mirrored border, where a pixel counts twice, it says too little.
+        """
+        variance = self.model.variance(clean)
+        if self.point_spread_px:
+            variance = _convolved(variance, _point_spread(self.point_spread_px, clean.device).square())
+        return variance + self.row_noise_sd**2
+
 
 def _normal(like: Tensor, generator: Generator) -> Tensor:
     return torch.randn(like.shape, generator=generator, device=generator.device).to(like.device)
@@ -118,9 +145,18 @@ def _normal(like: Tensor, generator: Generator) -> Tensor:
 
 def _spread(noise: Tensor, sd_px: float) -> Tensor:
     """Convolved with a Gaussian of sum 1, mirrored at the border; (..., h, w)."""
+    return _convolved(noise, _point_spread(sd_px, noise.device))
+
+
+def _point_spread(sd_px: float, device: torch.device) -> Tensor:
+    """One axis of it, (n,), of sum 1."""
     reach = max(1, round(POINT_SPREAD_REACH * sd_px))
-    kernel = torch.exp(-0.5 * (torch.arange(-reach, reach + 1, device=noise.device) / sd_px) ** 2)
-    kernel = kernel / kernel.sum()
-    flat = F.pad(noise.reshape(-1, 1, *noise.shape[-2:]), (reach,) * 4, mode="reflect")
+    kernel = torch.exp(-0.5 * (torch.arange(-reach, reach + 1, device=device) / sd_px) ** 2)
+    return kernel / kernel.sum()
+
+
+def _convolved(image: Tensor, kernel: Tensor) -> Tensor:
+    """(..., h, w) with ``kernel`` (n,) along both axes, mirrored at the border."""
+    flat = F.pad(image.reshape(-1, 1, *image.shape[-2:]), (len(kernel) // 2,) * 4, mode="reflect")
     spread = F.conv2d(F.conv2d(flat, kernel.view(1, 1, 1, -1)), kernel.view(1, 1, -1, 1))
-    return spread.reshape(noise.shape)
+    return spread.reshape(image.shape)

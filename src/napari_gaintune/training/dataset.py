@@ -19,7 +19,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from ..errors import SettingError
-from ..noise.models import Correlated, Gaussian, NoiseModel, Poisson, PoissonGaussian
+from ..noise.models import Correlated, Gaussian, KnownNoise, Poisson, PoissonGaussian
 from .recipe import NoiseRecipe, Range, TrainingRecipe
 from .simulate import read_image_recipe
 
@@ -58,13 +58,14 @@ class SimulatedSet:
 class Batch:
     """Clean and noisy crops (b, 1, crop, crop), and what the squared error is divided by (b, 1, 1, 1); float32.
 
-    The divisor is the variance of the noise in the vacuum, or of the Gaussian noise; of noise that is correlated, what it
-    was before the point spread.
+    ``noise_sd`` (b, 1, crop, crop) is the standard deviation of the noise at each pixel. The divisor is the variance of the
+    noise in the vacuum, or of the Gaussian noise; of noise that is correlated, what it was before the point spread.
     """
 
     clean: Tensor
     noisy: Tensor
     divisor: Tensor
+    noise_sd: Tensor
 
 
 def open_set(folder: Path, held_out_objects: int) -> SimulatedSet:
@@ -134,14 +135,15 @@ def training_batch(data: SimulatedSet, recipe: TrainingRecipe, step: int) -> Bat
     rng = np.random.default_rng([recipe.seed, step])
     generator = torch.Generator().manual_seed(int(rng.integers(2**62)))
     drawn = [_one(data, recipe, rng, generator) for _ in range(recipe.batch)]
-    clean, noisy, variance = zip(*drawn, strict=True)
-    return Batch(torch.stack(clean)[:, None], torch.stack(noisy)[:, None], torch.tensor(variance).view(-1, 1, 1, 1))
+    clean, noisy, variance, noise_sd = zip(*drawn, strict=True)
+    divisor = torch.tensor(variance).view(-1, 1, 1, 1)
+    return Batch(torch.stack(clean)[:, None], torch.stack(noisy)[:, None], divisor, torch.stack(noise_sd)[:, None])
 
 
-def draw_noise(noise: NoiseRecipe, rng: np.random.Generator) -> tuple[NoiseModel, float, float]:
+def draw_noise(noise: NoiseRecipe, rng: np.random.Generator) -> tuple[KnownNoise, float, float]:
     """A noise model from the recipe's ranges, the dose to multiply a relative intensity by, and its variance there."""
     sd = float(rng.uniform(*noise.sd_range))
-    model: NoiseModel
+    model: KnownNoise
     if noise.dose_range_e_per_px is None:
         dose, variance = 1.0, max(sd, SMALLEST_SD) ** 2
         model = Gaussian(variance**0.5)
@@ -165,12 +167,12 @@ def _random_dose(noise: NoiseRecipe, limits: Range, rng: np.random.Generator) ->
 
 def _one(
     data: SimulatedSet, recipe: TrainingRecipe, rng: np.random.Generator, generator: torch.Generator
-) -> tuple[Tensor, Tensor, float]:
+) -> tuple[Tensor, Tensor, float, Tensor]:
     entry = _any_object(data, recipe, rng)
     image = entry.images[rng.integers(len(entry.images))]
     model, dose, divisor = draw_noise(recipe.noise, rng)
     clean = random_crop(image, entry.pixel_size_nm, recipe, rng) * dose
-    return clean, model.sample(clean, generator), divisor
+    return clean, model.sample(clean, generator), divisor, model.variance(clean).sqrt()
 
 
 def _any_object(data: SimulatedSet, recipe: TrainingRecipe, rng: np.random.Generator) -> SimulatedObject:

@@ -16,6 +16,7 @@ from .scenes import AnyScene
 RECIPES_FOLDER = Path(__file__).parent / "recipes"
 
 Range = tuple[float, float]
+LossName = Literal["log-error", "absolute-error", "noise-level"]
 
 
 class _Recipe(BaseModel):
@@ -86,6 +87,7 @@ class TrainingRecipe(_Recipe):
     contrast_range: Range = Field((1.0, 1.0), description="the deviation from 1 is multiplied by; log-uniform")
     crop_px: int = Field(192, ge=16, le=512, description="side of a crop")
     local_px: int | None = Field(None, ge=16, description="side of the part that the convolutions see; null: all")
+    losses: dict[LossName, float] = Field({"log-error": 1.0}, min_length=1, description="what is lowered, by weight")
     batch: int = Field(8, ge=1)
     learning_rate: float = Field(1e-3, gt=0, le=0.1)
     warm_up_steps: int = Field(100, ge=0)
@@ -104,6 +106,13 @@ class TrainingRecipe(_Recipe):
     def _part_lies_in_the_crop(self) -> Self:
         if self.local_px and self.local_px > self.crop_px:
             raise ValueError(f"local_px is {self.local_px}, more than crop_px {self.crop_px}; give less, or null")
+        return self
+
+    @model_validator(mode="after")
+    def _losses_weigh_something(self) -> Self:
+        for name, weight in self.losses.items():
+            if not 0 < weight < float("inf"):
+                raise ValueError(f"losses: {name} weighs {weight:g}; give more than 0, or leave it out")
         return self
 
     @model_validator(mode="after")

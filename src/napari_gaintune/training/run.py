@@ -118,7 +118,7 @@ class TrainingRun:
                 f"{len(self.data.training) - recipe.photographs} objects (recipe {self.images.name}, seed "
                 f"{self.images.seed}){photographs}, {recipe.steps} steps of {recipe.batch} crops"
             ),
-            "objective": "error to the clean image, fresh noise for each crop (supervised)",
+            "objective": f"error to the clean image{_beside(recipe)}, fresh noise for each crop (supervised)",
             "recipe": json.dumps(recipe.model_dump(mode="json")),
             "validation": table,
             "licence": "BSD-3-Clause",
@@ -128,3 +128,7 @@ class TrainingRun:
             ),
         }
         return save_model(network.to("cpu"), fields, self.folder)
+
+
+def _beside(recipe: TrainingRecipe) -> str:
+    return " and to the noise level" if "noise-level" in recipe.losses else ""

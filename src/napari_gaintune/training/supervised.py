@@ -1,4 +1,4 @@
-"""Supervised training: noisy counts in, clean expected electrons out; the loss is the logarithm of the squared error."""
+"""Supervised training: noisy counts in, clean expected electrons out; `losses.py` says what is lowered."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from ..models.catalogue import load_denoiser
 from ..models.networks import Network, build_network
 from .checkpoint import TrainingState, load_checkpoint, read_recipe, save_checkpoint
 from .dataset import Batch, SimulatedSet, batches
+from .losses import Compared, check_losses, weighted
 from .recipe import TrainingRecipe
 from .start import start_direct, start_passing
 from .validation import ValidationSet, levels
 
-ERROR_FLOOR = 3e-4  # of the noise variance: a crop denoised as well as that is good enough
 REPORT_EVERY = 20
 CHECKPOINT = "checkpoint.safetensors"
 TIMED_STEPS = 12  # from the second half of them the length of a run of so many minutes is reckoned
@@ -48,6 +48,7 @@ def new_state(recipe: TrainingRecipe, device: torch.device) -> TrainingState:
     """A fresh network from the recipe's seed, with its optimiser."""
     torch.manual_seed(recipe.seed)
     network = build_network(recipe.architecture, **recipe.options)
+    check_losses(recipe.losses, network.trained)
     network.compute_dtype = recipe.compute_dtype
     if recipe.direct_start:
         start_direct(network)
@@ -96,27 +97,25 @@ def compiled(network: Network, device: torch.device) -> Callable[[Tensor], Tenso
 def training_step(
     state: TrainingState, batch: Batch, recipe: TrainingRecipe, local: Callable[[Tensor], Tensor] | None = None
 ) -> Tensor:
-    """One step; returns its loss (a scalar left on the device), the mean of log(squared error / noise variance + floor).
+    """One step; returns its loss, a scalar left on the device.
 
-    The logarithm of each crop's own error: what is averaged is, up to a factor, its PSNR. An error in plain squares would
-    be that of the highest doses and the strongest contrasts alone; crops that are nearly flat would count for nothing
-    under it, and for too much without the floor. ``local`` stands for the network's own, where it was compiled.
+    ``local`` stands for the network's own, where it was compiled.
     """
     if state.step in recipe.restarts:
         restart(state, recipe)
     age = state.step - recipe.cycle(state.step)[0] + 1
     device = next(state.network.parameters()).device
-    clean, noisy, divisor = (part.to(device, non_blocking=True) for part in (batch.clean, batch.noisy, batch.divisor))
+    parts = (batch.clean, batch.noisy, batch.divisor, batch.noise_sd)
+    clean, noisy, divisor, noise_sd = (part.to(device, non_blocking=True) for part in parts)
     for group in state.optimiser.param_groups:
         group["lr"] = learning_rate(recipe, state.step)
     state.optimiser.zero_grad(set_to_none=True)
     network = state.network.trained
-    prepared = network.whole_frame(noisy)
     rows, columns = local_part(recipe, state.step, network.stride)
-    denoised = (local or network.local)(prepared[..., rows, columns].contiguous())
+    prepared = network.whole_frame(noisy)[..., rows, columns].contiguous()
+    denoised = (local or network.local)(prepared)
     truth = network.part_of(clean[..., rows, columns])
-    errors = (denoised - truth).square().mean(dim=(1, 2, 3)) / divisor.flatten()
-    loss: Tensor = (errors + ERROR_FLOOR).log().mean()
+    loss = weighted(recipe.losses, Compared(network, prepared, denoised, truth, noise_sd[..., rows, columns], divisor))
     loss.backward()  # type: ignore[no-untyped-call]
     torch.nn.utils.clip_grad_norm_(state.network.parameters(), recipe.largest_gradient_norm)
     state.optimiser.step()

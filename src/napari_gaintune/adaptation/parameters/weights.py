@@ -53,6 +53,18 @@ def heads(network: Network, shapes: Shapes = ()) -> Iterator[Weights]:
 
 
 @contextmanager
+def ain(network: Network, shapes: Shapes = ()) -> Iterator[Weights]:
+    """Adaptive normalisations, noise-level estimator and last convolution, biases included (Kim et al. 2020, 3.2)."""
+    if not network.noise_parts:
+        raise SettingError(
+            "parameters = 'ain': this model has no adaptive instance normalisation and no noise-level estimator; choose a "
+            "model of architecture aindnet"
+        )
+    with _weights_of(network, *network.noise_parts) as handle:
+        yield handle
+
+
+@contextmanager
 def _weights_of(network: Network, *parts: nn.Module) -> Iterator[Weights]:
     """Lends the weights of ``parts`` of ``network``; frozen again and bit for bit as they were after it."""
     wanted = {id(weight) for part in parts for weight in part.parameters()}

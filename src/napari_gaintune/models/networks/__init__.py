@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ...errors import ModelError
+from .aindnet import AINDNet
 from .base import Network
 from .blindspot import BlindSpotUNet
 from .dilated_unet import DilatedUNet
@@ -13,6 +14,7 @@ from .multitask import MultiTaskNetwork
 from .unet import UNet
 
 ARCHITECTURES: dict[str, Callable[..., Network]] = {
+    "aindnet": AINDNet,
     "blindspot-unet": BlindSpotUNet,
     "dilated-unet": DilatedUNet,
     "dncnn": DnCNN,
@@ -33,6 +35,7 @@ def build_network(architecture: str, **options: int | bool) -> Network:
 
 __all__ = [
     "ARCHITECTURES",
+    "AINDNet",
     "BlindSpotUNet",
     "DilatedUNet",
     "DnCNN",

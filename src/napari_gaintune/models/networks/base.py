@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import torch
 from torch import Tensor, nn
 
@@ -32,6 +35,11 @@ class Network(nn.Module):
         """The rest: an output pixel depends on what was prepared within ``receptive_field_radius`` of it."""
         raise NotImplementedError
 
+    @contextmanager
+    def as_parts_of(self, prepared: Tensor) -> Iterator[None]:
+        """Within it ``local`` takes what it is given for tiles of one image, (1, c, h, w), prepared by ``whole_frame``."""
+        yield
+
     @property
     def first_layer(self) -> Conv2d:
         """The convolution that sees the frame first, of those in ``local``."""
@@ -48,8 +56,13 @@ class Network(nn.Module):
         return ()
 
     @property
+    def noise_parts(self) -> tuple[nn.Module, ...]:
+        """What a transfer to another noise moves in a network with adaptive normalisation; nothing in another."""
+        return ()
+
+    @property
     def aside(self) -> tuple[nn.Module, ...]:
-        """Parts that the denoised image does not pass through."""
+        """Parts that the denoised image does not pass through, or whose channel gains cannot change it."""
         return ()
 
     @property

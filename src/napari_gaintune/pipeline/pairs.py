@@ -1,0 +1,119 @@
+"""Pairs of noisy frames and their references on disk: ``noisy/`` and ``clean/`` with the same file names in both."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..errors import ImageError
+from ..image import FrameSeries, check_frame
+from ..io import open_series
+from ..io.folder import natural_order
+from ..models.card import ModelCard
+from ..models.denoiser import Denoiser
+from ..noise.intensity import IntensityScale, electron_scale, unit_scale
+from .binning import binned, binning_for
+
+NOISY, CLEAN = "noisy", "clean"
+LARGEST_MEAN_RATIO = 1.5  # a sum in the place of an average, or other units, is farther off
+
+
+@dataclass(frozen=True)
+class PairFile:
+    """A file of noisy frames, and one with a reference for each of them or one for all."""
+
+    noisy: FrameSeries
+    clean: FrameSeries
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A noisy frame and its reference, (h, w) float32 each, in the model's unit."""
+
+    noisy: Tensor
+    clean: Tensor
+
+
+def find_pairs(folder: Path) -> list[PairFile]:
+    """The files of ``folder``/noisy, in natural order, each with its namesake in ``folder``/clean; headers are read only.
+
+    Raises ImageError where a folder is missing or empty, a file has no namesake, or their shapes do not go together.
+    """
+    names = [_names(folder, part) for part in (NOISY, CLEAN)]
+    if odd := sorted(set(names[0]) ^ set(names[1])):
+        lacking = CLEAN if odd[0] in names[0] else NOISY
+        raise ImageError(
+            f"{folder}: {odd[0]} is not in {lacking}/ ({len(odd)} such files); give each noisy file and its reference the "
+            "same name"
+        )
+    return [_opened(folder, name) for name in names[0]]
+
+
+def load_pairs(files: list[PairFile], denoiser: Denoiser, detector_gain: float, detector_offset: float) -> list[Pair]:
+    """Every pair in the model's unit, the reference under the scale of its noisy frame, as a denoising would have it.
+
+    Raises ImageError where a frame is too small for the model, holds NaN or is constant, or a reference's mean is far from
+    its frame's.
+    """
+    pairs = []
+    for file in files:
+        for index in range(len(file.noisy)):
+            pairs.append(_loaded(file, index, denoiser, detector_gain, detector_offset))
+    return pairs
+
+
+def _names(folder: Path, part: str) -> list[str]:
+    place = folder / part
+    if not place.is_dir():
+        raise ImageError(
+            f"{folder}: there is no folder {part}/ in it; put the noisy frames into {NOISY}/, and their references under "
+            f"the same file names into {CLEAN}/"
+        )
+    names = [path.name for path in natural_order(place.iterdir()) if path.is_file() and not path.name.startswith(".")]
+    if not names:
+        raise ImageError(f"{place}: no files in this folder; one pair at least is needed")
+    return names
+
+
+def _opened(folder: Path, name: str) -> PairFile:
+    noisy, clean = (open_series(folder / part / name) for part in (NOISY, CLEAN))
+    if noisy.shape[-2:] != clean.shape[-2:] or len(clean) not in (1, len(noisy)):
+        raise ImageError(
+            f"{name}: {noisy.shape} in {NOISY}/ and {clean.shape} in {CLEAN}/; both must have the same rows and columns, "
+            "and the reference one frame or as many"
+        )
+    return PairFile(noisy, clean)
+
+
+def _loaded(file: PairFile, index: int, denoiser: Denoiser, gain: float, offset: float) -> Pair:
+    card, name = denoiser.card, f"{file.noisy.name}, frame {index}"
+    binning = binning_for(file.noisy.calibration.pixel_size_nm, card)
+    stored = file.noisy.frame(index)
+    smallest = denoiser.smallest_frame_px * binning
+    noisy = binned(check_frame(stored, f"{NOISY}/{name}", smallest_px=smallest), binning)
+    reference = file.clean.frame(index if len(file.clean) > 1 else 0)
+    clean = binned(check_frame(reference, f"{CLEAN}/{name}", smallest_px=smallest), binning)
+    if noisy.min() == noisy.max():
+        raise ImageError(f"{NOISY}/{name}: every pixel is {noisy.flat[0]:g}; there is nothing to learn, leave it out")
+    means = float(noisy.mean()), float(clean.mean())
+    if abs(means[1] - means[0]) > (LARGEST_MEAN_RATIO - 1) * max(abs(means[0]), float(noisy.std())):
+        raise ImageError(
+            f"{CLEAN}/{name}: its mean is {means[1]:g}, the noisy frame's {means[0]:g}; give the average of the frames, not "
+            "their sum, in the same unit"
+        )
+    scale = _scale(noisy, stored.dtype, card, gain / binning**2, offset)
+    return Pair(*(torch.from_numpy(scale.to_model(image)) for image in (noisy, clean)))
+
+
+def _scale(
+    noisy: np.ndarray, dtype: np.dtype[np.generic], card: ModelCard, gain: float, offset: float
+) -> IntensityScale:
+    if gain > 0:
+        return IntensityScale(offset, gain)
+    if card.intensity_unit == "electrons":
+        return electron_scale(noisy, card.dose_range_e_per_px, offset)
+    return unit_scale(noisy, dtype)

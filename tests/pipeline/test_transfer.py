@@ -1,0 +1,195 @@
+"""A transfer from pairs on disk gives a better model of the user's own, or says why it cannot and leaves nothing behind."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import tifffile
+import torch
+from safetensors.torch import load_file
+
+from napari_gaintune import denoise, transfer
+from napari_gaintune.cli.main import main
+from napari_gaintune.errors import GaintuneError
+from napari_gaintune.models.catalogue import USER_FOLDER_VARIABLE, list_models, load_denoiser
+from napari_gaintune.pipeline.transfer import blocks
+
+from ..models.test_networks import make
+from .conftest import small_model
+
+SHAPE = (72, 80)
+FAST: dict[str, Any] = {"steps": 30, "learning_rate": 1e-2, "crop_size_px": 48, "detector_gain": 1.0}
+
+
+@pytest.fixture(autouse=True)
+def own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv(USER_FOLDER_VARIABLE, str(tmp_path / "mine"))
+    return tmp_path / "mine"
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> str:
+    return small_model(tmp_path, "AINDNet")
+
+
+@pytest.fixture
+def pairs(tmp_path: Path, rng: np.random.Generator) -> Path:
+    """One frame with its reference, and a series of two frames that share one; 1 electron per pixel."""
+    y, x = np.indices(SHAPE)
+    for name, frames in (("a.tif", 1), ("b.tif", 2)):
+        truth = 1 + 0.5 * np.sin(x / rng.uniform(4, 8)) * np.cos(y / rng.uniform(4, 8))
+        write(tmp_path / "pairs" / "noisy" / name, rng.poisson(truth, (frames, *SHAPE)).astype(np.uint16))
+        write(tmp_path / "pairs" / "clean" / name, truth.astype(np.float32)[None])
+    return tmp_path / "pairs"
+
+
+def write(path: Path, frames: np.ndarray) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    tifffile.imwrite(path, frames[0] if len(frames) == 1 else frames)
+
+
+def files_under(folder: Path) -> set[Path]:
+    return {path for path in folder.rglob("*") if path.is_file()}
+
+
+def test_a_transfer_makes_a_better_model_that_is_listed_and_moves_only_what_may(
+    pairs: Path, model: str, tmp_path: Path, rng: np.random.Generator
+) -> None:
+    out = tmp_path / "my-camera.safetensors"
+    before = {path: path.read_bytes() for path in files_under(pairs) | files_under(Path(model).parent)}
+    ended = transfer(pairs, out, model=model, **FAST)
+    assert ended.card is not None
+    assert ended.error_after < 0.9 * ended.error_before
+    assert 0 < ended.best_step <= ended.steps_run == FAST["steps"]
+    assert ended.card in list_models()
+    assert (ended.card.name, ended.card.architecture) == ("my-camera", "aindnet")
+    assert json.loads(ended.card.recipe)["transfer"]["model"] == model
+    assert {path: path.read_bytes() for path in before} == before
+    network = make("AINDNet")
+    may_move = {id(weight) for part in network.noise_parts for weight in part.parameters()}
+    weights = load_file(out)
+    for name, weight in network.named_parameters():
+        assert id(weight) in may_move or torch.equal(weights[name], weight)
+    assert not torch.equal(weights["last.weight"], network.last_layer.weight)
+    assert torch.equal(load_denoiser("my-camera").network.state_dict()["last.weight"], weights["last.weight"])
+    counts = rng.poisson(1.0, SHAPE)
+    assert np.isfinite(denoise(counts, model="my-camera", steps=0).image).all()
+
+
+def test_the_same_seed_gives_the_same_model(pairs: Path, model: str, tmp_path: Path) -> None:
+    hashes = []
+    for name, seed in (("one", 3), ("two", 3), ("three", 4)):
+        card = transfer(pairs, tmp_path / f"{name}.safetensors", model=model, seed=seed, **FAST).card
+        assert card is not None
+        hashes.append(card.sha256)
+    assert hashes[0] == hashes[1] != hashes[2]
+
+
+def test_where_nothing_gets_better_nothing_is_written(pairs: Path, model: str, tmp_path: Path) -> None:
+    before = files_under(tmp_path)
+    ended = transfer(pairs, tmp_path / "my.safetensors", model=model, **FAST | {"learning_rate": 1.0, "steps": 2})
+    assert ended.card is None
+    assert ended.error_after == ended.error_before
+    assert files_under(tmp_path) == before
+
+
+def rename(pairs: Path) -> None:
+    (pairs / "clean" / "a.tif").rename(pairs / "clean" / "c.tif")
+
+
+def crop(pairs: Path) -> None:
+    write(pairs / "clean" / "a.tif", np.ones((1, 72, 79), np.float32))
+
+
+def sum_up(pairs: Path) -> None:
+    write(pairs / "clean" / "a.tif", 40 * tifffile.imread(pairs / "clean" / "a.tif")[None])
+
+
+def blacken(pairs: Path) -> None:
+    write(pairs / "noisy" / "a.tif", np.zeros((1, *SHAPE), np.uint16))
+
+
+def damage(pairs: Path) -> None:
+    write(pairs / "clean" / "a.tif", np.full((1, *SHAPE), np.nan, np.float32))
+
+
+def drop(pairs: Path) -> None:
+    (pairs / "clean").rename(pairs / "references")
+
+
+@pytest.mark.parametrize(
+    ("spoil", "settings", "message"),
+    [
+        (rename, {}, "a.tif is not in clean/ .*the same name"),
+        (crop, {}, r"a.tif: \(72, 80\) in noisy/ and \(72, 79\) in clean/.*same rows and columns"),
+        (sum_up, {}, "clean/.*its mean is .*give the average of the frames, not their sum"),
+        (blacken, {}, "noisy/.*every pixel is 0; .*leave it out"),
+        (damage, {}, "clean/.*NaN"),
+        (drop, {}, "no folder clean/.*put the noisy frames into noisy/"),
+        (None, {"parameters": "input-offset"}, "'input-offset'.*choose ain, channel-gains"),
+        (None, {"parameters": "heads"}, "'heads'.*choose ain, channel-gains"),
+        (None, {"steps": 0}, "steps = 0.*greater than or equal to 1"),
+        (None, {"model": "nobody"}, "model 'nobody' is unknown; there are"),
+    ],
+)
+def test_what_cannot_be_is_refused_before_any_work(
+    spoil: Any, settings: dict[str, Any], message: str, pairs: Path, model: str, tmp_path: Path
+) -> None:
+    if spoil:
+        spoil(pairs)
+    before = files_under(tmp_path)
+    with pytest.raises(GaintuneError, match=message):
+        transfer(pairs, tmp_path / "my.safetensors", **{"model": model} | FAST | settings)
+    assert files_under(tmp_path) == before
+
+
+@pytest.mark.parametrize("taken", ["my.safetensors", "my.json"])
+def test_nothing_is_replaced(taken: str, pairs: Path, model: str, tmp_path: Path) -> None:
+    (tmp_path / taken).write_text("mine")
+    with pytest.raises(GaintuneError, match="exists already, and a model is never replaced"):
+        transfer(pairs, tmp_path / "my.safetensors", model=model, **FAST)
+    for name, message in (("my.pt", "ends in .safetensors"), ("no/my.safetensors", "a folder that exists"),
+                          ("unet-tem.safetensors", "comes with the program")):  # fmt: skip
+        with pytest.raises(GaintuneError, match=message):
+            transfer(pairs, tmp_path / name, model=model, **FAST)
+    assert (tmp_path / taken).read_text() == "mine"
+
+
+def test_a_model_without_adaptive_normalisation_transfers_other_parameters(pairs: Path, tmp_path: Path) -> None:
+    dncnn = small_model(tmp_path, "dncnn")
+    with pytest.raises(GaintuneError, match=r"'ain'.*no adaptive instance normalisation.*aindnet"):
+        transfer(pairs, tmp_path / "my.safetensors", model=dncnn, **FAST)
+    ended = transfer(pairs, tmp_path / "my.safetensors", model=dncnn, parameters="channel-gains", **FAST)
+    assert ended.card is not None
+    assert ended.error_after < ended.error_before
+
+
+def test_the_command_tells_what_it_kept_and_fails_in_one_line(
+    pairs: Path, model: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["transfer", str(pairs), "-o", str(tmp_path / "my.safetensors"), "--model", model, "--steps", "30"]
+    words += ["--learning-rate", "0.01", "--crop-size-px", "48", "--detector-gain", "1"]
+    assert main(words) == 0
+    assert "3 pairs" in (told := capsys.readouterr().out)
+    assert "use it with --model my" in told
+    assert "my" in [card.name for card in list_models()]
+    assert main(words) == 2
+    assert capsys.readouterr().err.startswith("error: name 'my' is in your list already")
+    words[3] = str(tmp_path / "other.safetensors")
+    words[words.index("30")], words[words.index("0.01")] = "2", "1"
+    assert main(words) == 1
+    assert "no step of 2 was clearly better" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("shape", [(16, 16), (72, 80), (300, 517)])
+def test_what_is_held_out_are_blocks_a_fifth_of_the_frame(shape: tuple[int, int]) -> None:
+    held_out = blocks(shape, torch.Generator().manual_seed(1))
+    assert held_out.shape == shape
+    # a fifth of the blocks, a whole number of them; those at the lower and right edge may be cut
+    assert 0.05 < float(held_out.float().mean()) < 0.35
+    borders = (held_out[:, 1:] != held_out[:, :-1]).float().mean()
+    assert float(borders) < 2 / min(64, min(shape) // 4)
