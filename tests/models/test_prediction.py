@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from napari_gaintune.models.networks import Network
-from napari_gaintune.models.prediction import predict, spans
+from napari_gaintune.models.prediction import predict, predict_turned, spans
 
 from .test_networks import SMALL, make
 
@@ -54,3 +54,15 @@ def test_spans_cover_each_pixel_once_and_keep_the_pooling_phase(length: int, til
         assert read.start >= 0
         assert read.stop <= length
     assert covered == list(range(length))
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_the_mean_of_all_orientations_turns_with_the_frame(name: str) -> None:
+    network, frame = make(name), torch.rand(64, 96)
+    mean = predict_turned(network, frame)
+    # eight float32 numbers added in another order: a few units in the last place, 2**-23, of the largest
+    close = {"rtol": 0, "atol": 16 * 2**-23 * float(mean.abs().max())}
+    torch.testing.assert_close(predict_turned(network, frame.rot90(1)), mean.rot90(1), **close)
+    torch.testing.assert_close(predict_turned(network, frame.flip(0)), mean.flip(0), **close)
+    if not network.is_blind:  # a blind one looks from four sides by itself
+        assert not torch.allclose(predict(network, frame.flip(0)), predict(network, frame).flip(0), **close)

@@ -91,6 +91,18 @@ def test_no_steps_give_the_pretrained_result(model: str, rng: np.random.Generato
     assert result.frames[0].message == ""
 
 
+def test_eight_orientations_give_the_mean_of_all_of_them(dncnn: str, rng: np.random.Generator) -> None:
+    settings = {"model": dncnn, "steps": 0, "detector_gain": 1, "precision": "float32"}
+    counts = series(rng, 1)[0]
+    mean = denoise(counts, orientations="eight", **settings).image
+    sides = [np.rot90(counts, turns) for turns in range(4)] + [np.rot90(counts, turns).T for turns in range(4)]
+    single = [denoise(np.ascontiguousarray(side), **settings).image for side in sides]
+    back = [np.rot90(image, -turns) for turns, image in enumerate(single[:4])]
+    back += [np.rot90(image.T, -turns) for turns, image in enumerate(single[4:])]
+    # a float32 sum of eight in another order: a few units in the last place, 2**-23, of the largest
+    np.testing.assert_allclose(mean, np.mean(back, axis=0), rtol=0, atol=16 * 2**-23 * np.abs(mean).max())
+
+
 def test_same_seed_same_bits_and_frames_do_not_depend_on_each_other(dncnn: str, rng: np.random.Generator) -> None:
     counts = series(rng)
     every, again, last, other = (

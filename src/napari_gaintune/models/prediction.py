@@ -30,6 +30,25 @@ def predict(network: Network, frame: Tensor, tile_px: int = TILE_PX) -> Tensor:
     return out
 
 
+def predict_turned(network: Network, frame: Tensor, tile_px: int = TILE_PX) -> Tensor:
+    """The mean of the eight predictions of ``frame`` turned by 90 degrees and mirrored, each turned back; as ``predict``.
+
+    Turning the frame turns this result, which no trained network's single one does, and what a network makes of the noise
+    in one orientation only is averaged away (self-ensemble; Timofte et al. 2016).
+    """
+    total = torch.zeros_like(frame)
+    for quarter_turns in range(4):
+        for mirrored in (False, True):
+            turned = frame.rot90(quarter_turns)
+            turned = turned.flip(1) if mirrored else turned
+            denoised = predict(network, turned.contiguous(), tile_px)
+            total += (denoised.flip(1) if mirrored else denoised).rot90(-quarter_turns)
+    return total / 8
+
+
+PREDICTIONS = {"one": predict, "eight": predict_turned}
+
+
 def _fill_in_tiles(out: Tensor, network: Network, prepared: Tensor, tile_px: int) -> None:
     halo_px, stride = network.receptive_field_radius, network.stride
     for rows, read_rows in spans(out.shape[0], tile_px, halo_px, stride):

@@ -26,6 +26,11 @@ class DenoiseConfig(AdaptationConfig):
         description="auto: pixels finer than the model knows are binned for it, and the result is interpolated back.",
         json_schema_extra={"advanced": True},
     )  # fmt: skip
+    orientations: Literal["one", "eight"] = Field(
+        "one", title="Orientations",
+        description="eight: the mean of the results for the frame turned and mirrored: a little better, 8 times as long.",
+        json_schema_extra={"advanced": True},
+    )  # fmt: skip
     frames: str = Field(
         "all", title="Frames", coerce_numbers_to_str=True,
         description="all, one number (7; -1 is the last), or a range without its end (0:40 is 0 to 39; 10:, ::2).",

@@ -19,7 +19,7 @@ from ..errors import ImageError
 from ..image import Float32, FrameSeries, check_frame, count_nonfinite
 from ..models.catalogue import load_denoiser
 from ..models.device import choose_device, choose_precision, memory_errors_named
-from ..models.prediction import predict
+from ..models.prediction import PREDICTIONS, predict
 from ..noise.intensity import IntensityScale, electron_scale, unit_scale
 from ..noise.level import noise_sd
 from .adapted_state import check_saving, save_state, starting_state
@@ -197,7 +197,7 @@ class DenoiseJob:
         pseudo_clean = None
         if objective.needs_pseudo_clean:
             pseudo_clean = [
-                predict(handle.network, handle.seen(frame.noisy, place))
+                PREDICTIONS[self.config.orientations](handle.network, handle.seen(frame.noisy, place))
                 for place, frame in enumerate(loaded)
                 if not stop()
             ]
@@ -210,7 +210,7 @@ class DenoiseJob:
             preview = None
             if clock.preview_due():
                 with clock.making_preview():
-                    preview = self._predicted(handle, first)
+                    preview = self._on_input_grid(first, predict(handle.network, handle.seen(first.noisy)))
             clock.step_done(first.position, step.step)
             yield StepReport(
                 first.index, first.position, len(self.frames), step.step, self.config.steps, step.loss, step.change,
@@ -219,7 +219,8 @@ class DenoiseJob:
         return adapted
 
     def _finish(self, handle: Handle, loaded: _Loaded, adapted: _Adapted) -> FrameReport:
-        image = self._predicted(handle, loaded)
+        denoised = PREDICTIONS[self.config.orientations](handle.network, handle.seen(loaded.noisy))
+        image = self._on_input_grid(loaded, denoised)
         last, notes = adapted.last, list(loaded.notes)
         per_pixel = float(loaded.noisy.mean()) / self.binning**2
         dose = per_pixel if self.denoiser.card.intensity_unit == "electrons" else None
@@ -233,9 +234,9 @@ class DenoiseJob:
             "; ".join(notes), loaded.scale, adapted.objective, dose,
         )  # fmt: skip
 
-    def _predicted(self, handle: Handle, loaded: _Loaded) -> Float32:
-        """The denoised frame in the input's unit, on the input's grid."""
-        image = loaded.scale.to_input(predict(handle.network, handle.seen(loaded.noisy)).numpy())
+    def _on_input_grid(self, loaded: _Loaded, denoised: Tensor) -> Float32:
+        """A denoised frame (h, w) in the model's unit, as the input has it: its unit, its pixels."""
+        image = loaded.scale.to_input(denoised.numpy())
         return unbinned(image, self.binning, (self.series.shape[-2], self.series.shape[-1]))
 
     def _size_notes(self) -> list[str]:
