@@ -49,6 +49,9 @@ def test_a_series_becomes_a_calibrated_float_series_with_its_recipe(
     recipe = read_recipe(out)
     assert recipe is not None
     assert (recipe["settings"]["seed"], recipe["settings"]["steps"]) == (5, 3)
+    assert json.loads(program("recipe", out).stdout) == recipe
+    asked_of_counts = program("recipe", series_path)
+    assert (asked_of_counts.returncode, asked_of_counts.stdout) == (2, "")
     assert digest(series_path) == before
 
 

@@ -40,3 +40,24 @@ def test_a_table_row_shows_the_limits_of_use(tiny_model: Path) -> None:
     header, row, other = table([card, limited]).splitlines()[:3]
     assert row.split() == ["tiny", "none", "any", "any", "dncnn", card.sha256[:12]]
     assert other.index("0.1 to 20") == header.index("DOSE")
+
+
+def test_a_name_shows_its_card_with_the_doses_in_order(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["models", "unet-hrtem"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "unet-hrtem: unet, HRTEM"
+    assert [line.split(" e⁻/px")[0] for line in lines if "flat mean" in line] == ["0.1", "0.45", "2", "10"]
+
+
+def test_the_list_says_how_far_a_model_is_ahead_of_a_blur(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["models", "--json"]) == 0
+    figures = next(c["validation"] for c in json.loads(capsys.readouterr().out) if c["name"] == "unet-stem")
+    assert main(["models"]) == 0
+    row = next(line for line in capsys.readouterr().out.splitlines() if line.startswith("unet-stem"))
+    ahead = figures["0.45 e⁻/px, network"] - figures["0.45 e⁻/px, best Gaussian blur"]
+    assert float(row.split()[-1]) == pytest.approx(ahead, abs=0.051)
+
+
+def test_a_mistyped_name_is_answered_with_the_nearest(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["models", "unet-htem"]) == 2
+    assert "did you mean unet-hrtem?" in capsys.readouterr().err

@@ -1,6 +1,7 @@
 """The noise report on the command line, of simulated detectors."""
 
 import json
+import shlex
 
 import numpy as np
 import pytest
@@ -40,4 +41,14 @@ def test_the_report_of_one_frame_can_be_read(tmp_path, capsys):
     page = capsys.readouterr().out
     assert "detector gain" in page
     assert "e⁻/px" in page
-    assert "Recommended: objective" in page
+    assert "napari-gaintune denoise" in page
+    assert "--detector-gain" not in page  # one frame does not tell it well enough
+
+
+def test_a_sure_detector_is_part_of_the_recommended_command(tmp_path, capsys):
+    file = recording(tmp_path / "a series.npy", 12)
+    assert main(["noise", file]) == 0
+    command = capsys.readouterr().out.splitlines()[-1]
+    _, _, image, *_ = words = shlex.split(command)
+    assert image == file
+    assert float(words[words.index("--detector-gain") + 1]) == pytest.approx(12, rel=0.05)

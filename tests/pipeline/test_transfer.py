@@ -22,7 +22,13 @@ from ..models.test_networks import make
 from .conftest import small_model
 
 SHAPE = (72, 80)
-FAST: dict[str, Any] = {"steps": 30, "learning_rate": 1e-2, "crop_size_px": 48, "detector_gain": 1.0}
+FAST: dict[str, Any] = {
+    "parameters": "ain",
+    "steps": 30,
+    "learning_rate": 1e-2,
+    "crop_size_px": 48,
+    "detector_gain": 1.0,
+}
 
 
 @pytest.fixture(autouse=True)
@@ -163,7 +169,7 @@ def test_a_model_without_adaptive_normalisation_transfers_other_parameters(pairs
     dncnn = small_model(tmp_path, "dncnn")
     with pytest.raises(GaintuneError, match=r"'ain'.*no adaptive instance normalisation.*aindnet"):
         transfer(pairs, tmp_path / "my.safetensors", model=dncnn, **FAST)
-    ended = transfer(pairs, tmp_path / "my.safetensors", model=dncnn, parameters="channel-gains", **FAST)
+    ended = transfer(pairs, tmp_path / "my.safetensors", model=dncnn, **FAST | {"parameters": "channel-gains"})
     assert ended.card is not None
     assert ended.error_after < ended.error_before
 
@@ -172,7 +178,7 @@ def test_the_command_tells_what_it_kept_and_fails_in_one_line(
     pairs: Path, model: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     words = ["transfer", str(pairs), "-o", str(tmp_path / "my.safetensors"), "--model", model, "--steps", "30"]
-    words += ["--learning-rate", "0.01", "--crop-size-px", "48", "--detector-gain", "1"]
+    words += ["--parameters", "ain", "--learning-rate", "0.01", "--crop-size-px", "48", "--detector-gain", "1"]
     assert main(words) == 0
     assert "3 pairs" in (told := capsys.readouterr().out)
     assert "use it with --model my" in told

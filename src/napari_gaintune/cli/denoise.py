@@ -22,6 +22,7 @@ from .outcome import BAD_REQUEST, DONE, FAILED, INTERRUPTED, complain, spoken_fr
 from .progress import Progress
 
 FRAME_FIELDS = ("frame", "steps_run", "best_step", "adapted", "message", "dose_e_per_px")
+GUESS = "the result is a guess"  # in the message of a frame that the model does not know
 DEFAULTS = checked(DenoiseConfig, {})
 
 if TYPE_CHECKING:
@@ -132,6 +133,10 @@ def tell(followed: Followed, output: Path, rest: str, seconds: float, as_json: b
         kept_as_is = f", {unchanged} of them by the pre-trained network as it is" if unchanged else ""
         print(f"{output}: {count}{spoken_dose(frames)}{kept_as_is}, {spoken_time(seconds)}")
         print(spoken_model(done.provenance["model"]))
+        if guesses := sum(GUESS in frame["message"] for frame in frames):
+            print(
+                f"{'the result' if guesses == len(frames) else f'the result of {guesses} frames'} is a guess: see above"
+            )
     return DONE
 
 
@@ -147,4 +152,5 @@ def spoken_dose(frames: list[dict[str, Any]]) -> str:
     if not doses:
         return ""
     low, high = (f"{dose:.2g}" for dose in (min(doses), max(doses)))
-    return f" of {low} e⁻/px" if low == high else f" of {low} to {high} e⁻/px"
+    of = " taken for" if any(GUESS in frame["message"] for frame in frames) else " of"
+    return f"{of} {low} e⁻/px" if low == high else f"{of} {low} to {high} e⁻/px"

@@ -19,6 +19,7 @@ from .flags import usage_message
 from .models import models
 from .noise import noise
 from .outcome import BAD_REQUEST, FAILED, INTERRUPTED, complain
+from .recipe import recipe
 from .training import figures, simulate, train
 from .transfer import transfer
 
@@ -41,6 +42,7 @@ app = App(
     default_parameter=Parameter(negative=()),
 )
 app.command(denoise)
+app.command(recipe)
 app.command(models)
 app.command(add_model)
 app.command(transfer)

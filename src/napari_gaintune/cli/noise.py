@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -30,7 +31,7 @@ def noise(image: Path, /, *, dataset: int | None = None, as_json: AsJson = False
 
     with open_series(image, dataset) as series:
         report = noise_report(series)
-    print(json.dumps(as_data(report), indent=2) if as_json else as_text(report))
+    print(json.dumps(as_data(report), indent=2) if as_json else f"{as_text(report)}\n\n{as_command(image, report)}")
 
 
 def as_data(report: NoiseReport) -> dict[str, Any]:
@@ -50,14 +51,25 @@ def as_text(report: NoiseReport) -> str:
             f"detector gain    {found.detector_gain:.4g} ± {found.gain_se / found.variance_share:.2g} counts per electron",
             f"detector offset  {found.detector_offset:.4g} counts",
             f"read noise       {found.read_noise_sd:.3g} counts",
-            f"dose             {found.dose_e_per_px:.3g} e⁻/px",
+            f"dose per pixel   {found.dose_e_per_px:.3g} e⁻/px",
         ]
     if report.dose_e_per_square_angstrom is not None:
-        lines.append(f"dose             {report.dose_e_per_square_angstrom:.3g} e⁻/Å²")
+        lines.append(f"dose per area    {report.dose_e_per_square_angstrom:.3g} e⁻/Å²")
     for axis, values in (("x", noise.along_x), ("y", noise.along_y)):
         lines.append(
             f"correlation {axis}    " + " ".join(f"{v:+.3f}" for v in values) + f"  (white: ± {noise.limit:.3f})"
         )
     lines.append(f"row noise        {noise.row_noise_sd:.3g} counts, column noise {noise.column_noise_sd:.3g} counts")
-    repair = f", repair {report.recommended.repair}" if report.recommended.repair else ""
-    return "\n".join([*lines, "", *report.sentences, f"Recommended: objective {report.recommended.objective}{repair}"])
+    repair = report.recommended.repair
+    advice = [f"Subtract the {repair.replace('-', ' ')} before; this program does not do it."] if repair else []
+    return "\n".join([*lines, "", *report.sentences, *advice])
+
+
+def as_command(image: Path, report: NoiseReport) -> str:
+    """The recommended settings as a command to copy; detector gain and offset where they are measured well enough."""
+    asked = [] if report.recommended.objective == "auto" else [f"--objective {report.recommended.objective}"]
+    if report.detector and report.detector_is_sure:
+        gain, offset = report.detector.detector_gain, report.detector.detector_offset
+        asked += [f"--detector-gain {gain:.4g}", f"--detector-offset {offset:.4g}"]
+    command = " ".join([f"napari-gaintune denoise {shlex.quote(str(image))} -o denoised.ome.tif", *asked])
+    return f"Recommended:\n    {command}"

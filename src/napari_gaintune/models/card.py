@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import re
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -41,5 +43,30 @@ class ModelCard(BaseModel):
             lines.append("dose {:g} to {:g} e⁻/px".format(*self.dose_range_e_per_px))
         if self.pixel_size_range_nm:
             lines.append("pixel size {:g} to {:g} nm".format(*self.pixel_size_range_nm))
-        lines += [f"{figure}: {value:.2f} dB" for figure, value in self.validation.items()]
+        lines += self._figures()
         return "\n".join([*lines, self.note] if self.note else lines)
+
+    def gain_over_blur_db(self, dose_e_per_px: float) -> float | None:
+        """How far the network is ahead of the best blur at the dose of the card that is nearest; None if it has none."""
+        gains = {}
+        for name, value in self.validation.items():
+            level, _, what = name.rpartition(", ")
+            blur = self.validation.get(f"{level}, best Gaussian blur")
+            if what == "network" and blur is not None and level.endswith("e⁻/px"):
+                gains[float(level.split()[0])] = value - blur
+        if not gains:
+            return None
+        return gains[min(gains, key=lambda dose: abs(math.log(dose / dose_e_per_px)))]
+
+    def _figures(self) -> list[str]:
+        """A line per dose or noise level, in rising order: PSNR falls with the dose when the peak is one electron."""
+        levels: dict[str, list[str]] = {}
+        for figure, value in self.validation.items():
+            level, _, what = figure.rpartition(", ")
+            levels.setdefault(level, []).append(f"{what} {value:.2f}")
+        return [f"{level}: {', '.join(levels[level])} dB" for level in sorted(levels, key=_first_number)]
+
+
+def _first_number(text: str) -> float:
+    found = re.search(r"\d+(\.\d+)?", text)
+    return float(found[0]) if found else 0.0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -113,5 +114,7 @@ def find_weights(name: str) -> Path:
         return path
     known = {card.stem: card for folder in (user_folder(), WEIGHTS_FOLDER) for card in sorted(folder.glob("*.json"))}
     if name not in known:
-        raise ModelError(f"model {name!r} is unknown; there are {', '.join(sorted(known)) or 'none installed'}")
+        near = get_close_matches(name, known, 1)
+        meant = f"did you mean {near[0]}? " if near else ""
+        raise ModelError(f"model {name!r} is unknown; {meant}there are {', '.join(sorted(known)) or 'none installed'}")
     return known[name].with_suffix(".safetensors")

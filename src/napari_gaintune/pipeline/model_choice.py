@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
 from ..errors import GaintuneError, ModelError
 from ..image import FrameSeries, check_frame
 from ..models.card import ModelCard
 from ..models.catalogue import list_models
-from ..noise.intensity import electron_scale
+from ..noise.intensity import TYPICAL_DOSE_E_PER_PX, electron_scale
 from .binning import binning_for
 from .config import DenoiseConfig
 
@@ -73,17 +71,9 @@ def choose_model(series: FrameSeries, config: DenoiseConfig, first_frame: int) -
 
 
 def promised_gain_db(card: ModelCard, dose_e_per_px: float | None) -> float:
-    """What the card's validation says of network against blur, at the dose nearest to the frame's."""
-    gains = {}
-    for name, value in card.validation.items():
-        level, _, what = name.rpartition(", ")
-        blur = card.validation.get(f"{level}, best Gaussian blur")
-        if what == "network" and blur is not None and level.endswith("e⁻/px"):
-            gains[float(level.split()[0])] = value - blur
-    if not gains:
-        return float("-inf")
-    wanted = np.log(dose_e_per_px or 0.45)
-    return gains[min(gains, key=lambda dose: abs(np.log(dose) - wanted))]
+    """What the card says of network against blur, at the dose nearest to the frame's."""
+    gain_db = card.gain_over_blur_db(dose_e_per_px or TYPICAL_DOSE_E_PER_PX)
+    return float("-inf") if gain_db is None else gain_db
 
 
 def _modality(config: DenoiseConfig, pixel_size_nm: Sequence[float] | None, is_scanned: bool) -> tuple[str, str]:

@@ -37,6 +37,16 @@ class NoiseReport:
     sentences: tuple[str, ...]
     recommended: Recommendation
 
+    @property
+    def detector_is_sure(self) -> bool:
+        """Whether gain and offset are good enough to denoise by: from a series, and within a few per cent."""
+        return is_sure(self.detector, self.frames)
+
+
+def is_sure(detector: PhotonTransfer | None, frames: int) -> bool:
+    """A single frame's detail passes for noise, and a gain less certain than that is better left to be estimated."""
+    return frames > 1 and detector is not None and detector.gain_se <= SURE_FROM_SE * detector.slope
+
 
 def noise_report(series: FrameSeries) -> NoiseReport:
     """Measure the noise of a series (3 frames or more: from their differences) or of its first frame.
@@ -84,9 +94,9 @@ def _last(frame: Array | None) -> Array:
 def _detector_sentence(detector: PhotonTransfer | None, frames: int) -> str:
     if frames == 1:
         return "Gain, offset and dose of a single frame are a hint: its detail, and shared charge, change them."
-    if detector is None or detector.gain_se > SURE_FROM_SE * detector.slope:
+    if not is_sure(detector, frames):
         return "Bright and dark places differ too little: take gain, offset and dose as a hint, not as settings."
-    return "The noise grows with the mean as that of counted electrons: gain and offset can be given to SURE."
+    return "The noise grows with the mean as that of counted electrons: gain and offset can be given to denoise."
 
 
 def _report(
@@ -102,7 +112,8 @@ def _report(
         "Frames are compared as they lie: if the scene drifts, it counts as correlated noise here; align by whole pixels."
         if frames > 1
         else "One frame: its detail counts as noise here; a series of the same scene tells more.",
-        "Neighbouring pixels share noise: blind-spot and SURE, which take it as independent, would keep some of it."
+        "Neighbouring pixels share noise, and all objectives take it as independent: blind-spot and SURE would keep it, "
+        "resampling keeps what the pre-trained network keeps."
         if correlated
         else "Neighbouring pixels have independent noise, as blind-spot, SURE and resampling assume.",
         "Whole rows or columns share an offset: subtract it before denoising, or stripes stay."

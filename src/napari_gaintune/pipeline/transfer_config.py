@@ -12,8 +12,10 @@ class TransferConfig(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    model: str = Field("aind-tem", description="The model to start from: a name, or the path of a .safetensors file.")
-    parameters: ParametersName = Field("ain", description="What may move; ain needs a model of architecture aindnet.")
+    model: str = Field("unet-hrtem", description="The model to start from: a name, or the path of a .safetensors file.")
+    parameters: ParametersName = Field(
+        "channel-gains", description="What may move; ain needs a model of architecture aindnet."
+    )
     steps: int = Field(300, ge=1, le=100_000, description="Steps; the best state of them is kept.")
     learning_rate: float = Field(1e-4, gt=0, le=1, description="Adam's step size.")
     crop_size_px: int = Field(
