@@ -1,12 +1,13 @@
 """The papers' experiments on natural images: an authors' network, a noise, and ways to adapt it, step by step.
 
     python benchmarks/natural_images.py --data ../shared [--set BSD68] [--network unet] [--sigma 30 70 80]
-        [--run channel-gains/sure all-weights/sure@1e-4 restore-from-restored ...] [--steps 400] [--at 10 20 40 80 400]
+        [--run channel-gains/sure all-weights/sure@1e-4 restore-from-restored ...] [--steps 400] [--at 10 20 40 80]
 
 A run is PARAMETERS/OBJECTIVE, or the name of a method, and after an @ the learning rate where it is not its own. The
-noise level is told, but for an objective that ends in -estimated. One fixed noise realisation per image. PSNR of the image
-clamped to [0, 1], as in the papers. Beside every figure stand a Gaussian blur with its best sigma (an oracle: it is told
-the truth) and a flat image of the mean. What follows ``at`` is the state after so many steps, kept or not; the figure
+level of Gaussian noise is told, but for an objective that ends in -estimated; that of others is estimated. One fixed
+noise realisation per image. PSNR of the image clamped to [0, 1], as in the papers. Beside every figure stand a Gaussian
+blur with its best sigma (an oracle: it is told the truth) and a flat image of the mean. What follows ``at`` is the state
+after so many steps, kept or not; the figure
 before it is of what the program returns.
 """
 

@@ -13,10 +13,12 @@ import torch
 from safetensors.torch import load_file
 
 from napari_gaintune import denoise, transfer
+from napari_gaintune.adaptation.config import checked
 from napari_gaintune.cli.main import main
 from napari_gaintune.errors import GaintuneError
 from napari_gaintune.models.catalogue import USER_FOLDER_VARIABLE, list_models, load_denoiser
-from napari_gaintune.pipeline.transfer import blocks
+from napari_gaintune.pipeline.transfer import TransferJob, blocks
+from napari_gaintune.pipeline.transfer_config import TransferConfig
 
 from ..models.test_networks import make
 from .conftest import small_model
@@ -119,6 +121,17 @@ def blacken(pairs: Path) -> None:
     write(pairs / "noisy" / "a.tif", np.zeros((1, *SHAPE), np.uint16))
 
 
+def blacken_reference(pairs: Path) -> None:
+    write(pairs / "clean" / "a.tif", np.zeros((1, *SHAPE), np.float32))
+
+
+def sum_up_few_electrons(pairs: Path) -> None:
+    """0.1 electrons per pixel, and the sum of two frames in the place of their mean."""
+    frames = np.random.default_rng(1).poisson(0.1, (2, *SHAPE)).astype(np.float32)
+    write(pairs / "noisy" / "a.tif", frames[:1])
+    write(pairs / "clean" / "a.tif", frames.sum(axis=0, keepdims=True))
+
+
 def damage(pairs: Path) -> None:
     write(pairs / "clean" / "a.tif", np.full((1, *SHAPE), np.nan, np.float32))
 
@@ -134,6 +147,8 @@ def drop(pairs: Path) -> None:
         (crop, {}, r"a.tif: \(72, 80\) in noisy/ and \(72, 79\) in clean/.*same rows and columns"),
         (sum_up, {}, "clean/.*its mean is .*give the average of the frames, not their sum"),
         (blacken, {}, "noisy/.*every pixel is 0; .*leave it out"),
+        (blacken_reference, {}, "clean/.*every pixel is 0; it is no reference"),
+        (sum_up_few_electrons, {}, "clean/.*its mean is .*give the average of the frames, not their sum"),
         (damage, {}, "clean/.*NaN"),
         (drop, {}, "no folder clean/.*put the noisy frames into noisy/"),
         (None, {"parameters": "input-offset"}, "'input-offset'.*choose ain, channel-gains"),
@@ -199,3 +214,32 @@ def test_what_is_held_out_are_blocks_a_fifth_of_the_frame(shape: tuple[int, int]
     assert 0.05 < float(held_out.float().mean()) < 0.35
     borders = (held_out[:, 1:] != held_out[:, :-1]).float().mean()
     assert float(borders) < 2 / min(64, min(shape) // 4)
+
+
+def test_files_may_differ_in_size_whatever_the_crops(pairs: Path, model: str, tmp_path: Path) -> None:
+    truth = np.ones((1, 100, 104), np.float32)
+    write(pairs / "clean" / "c.tif", truth + np.eye(100, 104, dtype=np.float32))
+    write(pairs / "noisy" / "c.tif", np.random.default_rng(2).poisson(truth).astype(np.uint16))
+    ended = transfer(pairs, tmp_path / "my.safetensors", model=model, **FAST | {"crop_size_px": 0, "steps": 3})
+    assert ended.steps_run == 3
+
+
+def test_what_one_frame_holds_out_no_other_of_its_file_learns_from(pairs: Path, model: str, tmp_path: Path) -> None:
+    job = TransferJob(pairs, tmp_path / "my.safetensors", checked(TransferConfig, {"model": model} | FAST))
+    single, *series = job._held_out(torch.Generator().manual_seed(3))
+    assert torch.equal(*series)
+    assert not torch.equal(single, series[0])
+
+
+def test_a_model_that_is_worse_over_all_is_not_kept(pairs: Path, model: str, tmp_path: Path) -> None:
+    """With steps far too long the few crops that the loop looks at do not decide."""
+    for seed in range(6):
+        settings = FAST | {"learning_rate": 0.1, "steps": 10, "seed": seed}
+        ended = transfer(pairs, tmp_path / f"my-{seed}.safetensors", model=model, **settings)
+        assert (ended.card is not None) == (ended.best_step > 0 and ended.error_after < ended.error_before)
+
+
+def test_a_model_can_be_written_into_the_folder_of_the_list(pairs: Path, model: str, own_folder: Path) -> None:
+    own_folder.mkdir()
+    ended = transfer(pairs, own_folder / "my.safetensors", model=model, **FAST)
+    assert ended.card in list_models()

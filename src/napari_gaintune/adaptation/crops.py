@@ -57,14 +57,18 @@ class Frames:
             for y in range(0, frame.shape[0], size_px)
             for x in range(0, frame.shape[1], size_px)
         ]
-        chosen = torch.randperm(len(places), generator=generator)[:VALIDATION_CROPS].tolist()
         seen = [torch.zeros_like(pixels) for pixels in self.held_out]
-        crops = []
-        for index, rows, columns in (places[i] for i in chosen):
-            crop = self._cut([Window(index, rows, columns)], device, held_out=True if held_out else None)
+        crops: list[Crop] = []
+        for place in torch.randperm(len(places), generator=generator).tolist():
+            index, rows, columns = places[place]
+            crop = self._cut([places[place]], device, held_out=True if held_out else None)
             fresh = crop.targets & ~seen[index][rows, columns].to(device)
+            if not fresh.any():  # where blocks are held out, a crop may have none of them
+                continue
             seen[index][rows, columns] |= crop.targets[0, 0].cpu()
             crops.append(replace(crop, targets=fresh))
+            if len(crops) == VALIDATION_CROPS:
+                break
         return crops
 
     def _cut(self, windows: Sequence[Window], device: torch.device, held_out: bool | None) -> Crop:

@@ -18,7 +18,8 @@ def predict(network: Network, frame: Tensor, tile_px: int = TILE_PX) -> Tensor:
 
     What the network does with the whole frame at once it does first. Then tiles of at most ``tile_px`` squared are read
     with a halo of one receptive-field radius, at places where the network's pooling falls as it does in the whole frame,
-    so that the result differs from a prediction in one piece only by the rounding of a different order of sums.
+    so that the result differs from a prediction in one piece only by the rounding of a different order of sums; with an
+    AINDNet, which normalises, this holds up to 1024 px, and of a larger frame its middle says how.
     """
     device = next(network.parameters()).device
     out = torch.empty_like(frame)

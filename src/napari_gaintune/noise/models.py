@@ -131,7 +131,7 @@ class Correlated:
     def variance(self, clean: Tensor) -> Tensor:
         """A sum of independent pixels times weights has the sum of their variances times the weights squared.
 
-        Neighbours are taken to vary alike: of the mirrored border, where a pixel counts twice, it says too little.
+        Of the mirrored border, where a pixel counts twice, it says too little.
         """
         variance = self.model.variance(clean)
         if self.point_spread_px:

@@ -17,8 +17,10 @@ from ..models.card import ModelCard
 from ..models.denoiser import Denoiser
 from ..noise.intensity import IntensityScale, electron_scale, unit_scale
 from .binning import binned, binning_for
+from .transfer_config import TransferConfig
 
 NOISY, CLEAN = "noisy", "clean"
+MEAN_ERRORS = 10.0  # so many standard errors of its mean a frame may differ by in any case
 LARGEST_MEAN_RATIO = 1.5  # a sum in the place of an average, or other units, is farther off
 
 
@@ -32,10 +34,11 @@ class PairFile:
 
 @dataclass(frozen=True)
 class Pair:
-    """A noisy frame and its reference, (h, w) float32 each, in the model's unit."""
+    """A noisy frame and its reference, (h, w) float32 each, in the model's unit; ``file``: the number of their file."""
 
     noisy: Tensor
     clean: Tensor
+    file: int
 
 
 def find_pairs(folder: Path) -> list[PairFile]:
@@ -53,17 +56,17 @@ def find_pairs(folder: Path) -> list[PairFile]:
     return [_opened(folder, name) for name in names[0]]
 
 
-def load_pairs(files: list[PairFile], denoiser: Denoiser, detector_gain: float, detector_offset: float) -> list[Pair]:
+def load_pairs(files: list[PairFile], denoiser: Denoiser, config: TransferConfig) -> list[Pair]:
     """Every pair in the model's unit, the reference under the scale of its noisy frame, as a denoising would have it.
 
     Raises ImageError where a frame is too small for the model, holds NaN or is constant, or a reference's mean is far from
     its frame's.
     """
-    pairs = []
-    for file in files:
-        for index in range(len(file.noisy)):
-            pairs.append(_loaded(file, index, denoiser, detector_gain, detector_offset))
-    return pairs
+    return [
+        _loaded(number, file, index, denoiser, config)
+        for number, file in enumerate(files)
+        for index in range(len(file.noisy))
+    ]
 
 
 def _names(folder: Path, part: str) -> list[str]:
@@ -89,24 +92,27 @@ def _opened(folder: Path, name: str) -> PairFile:
     return PairFile(noisy, clean)
 
 
-def _loaded(file: PairFile, index: int, denoiser: Denoiser, gain: float, offset: float) -> Pair:
+def _loaded(number: int, file: PairFile, index: int, denoiser: Denoiser, config: TransferConfig) -> Pair:
     card, name = denoiser.card, f"{file.noisy.name}, frame {index}"
     binning = binning_for(file.noisy.calibration.pixel_size_nm, card)
     stored = file.noisy.frame(index)
     smallest = denoiser.smallest_frame_px * binning
-    noisy = binned(check_frame(stored, f"{NOISY}/{name}", smallest_px=smallest), binning)
+    noisy = binned(check_frame(stored, f"{NOISY}/{name}", config.nonfinite, smallest), binning)
     reference = file.clean.frame(index if len(file.clean) > 1 else 0)
-    clean = binned(check_frame(reference, f"{CLEAN}/{name}", smallest_px=smallest), binning)
+    clean = binned(check_frame(reference, f"{CLEAN}/{name}", config.nonfinite, smallest), binning)
     if noisy.min() == noisy.max():
         raise ImageError(f"{NOISY}/{name}: every pixel is {noisy.flat[0]:g}; there is nothing to learn, leave it out")
+    if clean.min() == clean.max():
+        raise ImageError(f"{CLEAN}/{name}: every pixel is {clean.flat[0]:g}; it is no reference, leave the pair out")
     means = float(noisy.mean()), float(clean.mean())
-    if abs(means[1] - means[0]) > (LARGEST_MEAN_RATIO - 1) * max(abs(means[0]), float(noisy.std())):
+    least = MEAN_ERRORS * float(noisy.std()) / noisy.size**0.5  # a mean of next to nothing is known no better
+    if abs(means[1] - means[0]) > max((LARGEST_MEAN_RATIO - 1) * abs(means[0]), least):
         raise ImageError(
             f"{CLEAN}/{name}: its mean is {means[1]:g}, the noisy frame's {means[0]:g}; give the average of the frames, not "
             "their sum, in the same unit"
         )
-    scale = _scale(noisy, stored.dtype, card, gain / binning**2, offset)
-    return Pair(*(torch.from_numpy(scale.to_model(image)) for image in (noisy, clean)))
+    scale = _scale(noisy, stored.dtype, card, config.detector_gain / binning**2, config.detector_offset)
+    return Pair(torch.from_numpy(scale.to_model(noisy)), torch.from_numpy(scale.to_model(clean)), number)
 
 
 def _scale(

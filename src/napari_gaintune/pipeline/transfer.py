@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from ..adaptation.config import AdaptationConfig, ParametersName, checked
-from ..adaptation.crops import Frames
+from ..adaptation.crops import Frames, crop_size
 from ..adaptation.grid import Cell, check_cell
 from ..adaptation.loop import CROP_MARGIN_PX, Step, adapt
 from ..adaptation.objectives.referenced import ErrorToReference
@@ -20,7 +20,7 @@ from ..adaptation.parameters import choice_of, tuned
 from ..errors import OutputError, SettingError
 from ..models.additions import add_model, check_name
 from ..models.card import ModelCard
-from ..models.catalogue import load_denoiser, save_model
+from ..models.catalogue import load_denoiser, save_model, user_folder
 from ..models.device import choose_device, memory_errors_named
 from ..models.networks import Network
 from ..models.prediction import predict
@@ -62,13 +62,13 @@ class TransferJob:
         network, unit = self.denoiser.network, self.denoiser.card.intensity_unit
         _check_parameters(config.parameters, network, unit)
         files = find_pairs(self.folder)
-        self.pairs = load_pairs(files, self.denoiser, config.detector_gain, config.detector_offset)
+        self.pairs = load_pairs(files, self.denoiser, config)
 
     def run(self, stop: Callable[[], bool] = lambda: False) -> Generator[Step, None, Transferred]:
         """Yields every step; returns how it ended. ``stop`` is read before every step, and what is best then is kept."""
         chance = torch.Generator().manual_seed(self.config.seed)
         noisy, clean = [pair.noisy for pair in self.pairs], [pair.clean for pair in self.pairs]
-        held_out = [blocks(frame.shape, chance) for frame in noisy]
+        held_out = self._held_out(chance)
         frames, last = Frames(noisy, clean, held_out, CROP_MARGIN_PX), Step(0, None, 0.0, 0)
         with memory_errors_named(self.device):
             self.denoiser.place(self.device, torch.float32)
@@ -79,12 +79,24 @@ class TransferJob:
                     yield last
                 network = handle.merged()
             after = held_out_error(network, self.pairs, held_out)
-        card = self._keep(network, last, before, after) if last.best_step else None
+        # the loop judges by a few crops: what it keeps must be better over all that is held out, too
+        is_better = last.best_step > 0 and after < before
+        card = self._keep(network, last, before, after) if is_better else None
         return Transferred(card, self.output, last.step, last.best_step, before, after)
 
+    def _held_out(self, chance: torch.Generator) -> list[Tensor]:
+        """For each pair; the frames of a file show one place, so that what one may not learn from no other may."""
+        by_file: dict[int, Tensor] = {}
+        for pair in self.pairs:
+            if pair.file not in by_file:
+                by_file[pair.file] = blocks(pair.noisy.shape, chance)
+        return [by_file[pair.file] for pair in self.pairs]
+
     def _schedule(self) -> AdaptationConfig:
-        names = ("parameters", "steps", "learning_rate", "crop_size_px", "crops_per_step", "seed")
+        names = ("parameters", "steps", "learning_rate", "crops_per_step", "seed")
         settings = {name: getattr(self.config, name) for name in names}
+        smallest_px = min(min(pair.noisy.shape) for pair in self.pairs)  # crops of a step are stacked: all of one size
+        settings["crop_size_px"] = min(crop_size(self.config.crop_size_px, self.denoiser.network), smallest_px)
         return checked(AdaptationConfig, settings | {"pace": "plain", "stopping": "best"})
 
     def _keep(self, network: Network, last: Step, before: float, after: float) -> ModelCard:
@@ -98,8 +110,10 @@ class TransferJob:
             "note": f"mean squared error to the references where they were held out: {before:.4g} before the transfer, "
             f"{after:.4g} after ({old.intensity_unit} squared); they hold the references' own noise, too",
         }
-        save_model(network.to("cpu"), fields, self.output.parent)
-        return add_model(self.output, {})
+        _check_place(self.output)  # once more: the steps took their time
+        card = save_model(network.to("cpu"), fields, self.output.parent)
+        is_listed = self.output.parent.resolve() == user_folder().resolve()
+        return card if is_listed else add_model(self.output, {})
 
 
 def transfer(folder: str | Path, output: str | Path, **settings: Any) -> Transferred:
@@ -146,6 +160,12 @@ def _check_place(output: Path) -> None:
     for path in (output, output.with_suffix(".json")):
         if path.exists():
             raise OutputError(f"{path}: exists already, and a model is never replaced; choose another name")
+    try:
+        user_folder().mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(
+            f"{user_folder()}: no folder for models of your own can be there ({error}); mend that"
+        ) from error
 
 
 def _check_parameters(parameters: ParametersName, network: Network, unit: str) -> None:
