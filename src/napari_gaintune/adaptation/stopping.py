@@ -89,9 +89,12 @@ class BestState:
     def _loss(self, crop: Crop, draws: int, generator: Generator) -> Tensor:
         losses = []
         for _ in range(draws):
+            chance = generator.get_state()
             placed = self._handle.placed(crop)
             loss = self._objective.pixel_loss(self._handle.network, placed, generator, every_target=True)
             losses.append(loss.values[loss.counted].double().cpu())
+            if torch.equal(generator.get_state(), chance):  # nothing was drawn: the next look would be the same
+                break
         return torch.stack(losses).mean(dim=0)
 
 
