@@ -22,7 +22,6 @@ from typing import Any
 import numpy as np
 
 from napari_gaintune import denoise
-from napari_gaintune.adaptation.methods import METHODS
 from napari_gaintune.evaluation.baselines import best_gaussian_blur, flat_mean
 from napari_gaintune.evaluation.metrics import psnr, ssim
 from napari_gaintune.examples import example_path, example_truth
@@ -39,7 +38,7 @@ RUNS = (
 
 @dataclass(frozen=True)
 class Pair:
-    """A noisy frame and what it would be without noise, in electrons per pixel; and how to denoise it."""
+    """A noisy frame, and what it would be without noise; (h, w) float32, in electrons per pixel."""
 
     noisy: Float32
     truth: Float32
@@ -118,9 +117,8 @@ def outcome_of_one(pair: Pair, model: str, settings: dict[str, Any]) -> tuple[fl
 def settings_of(name: str) -> dict[str, Any]:
     """``METHOD`` or ``PARAMETERS/OBJECTIVE``, with ``@LEARNING-RATE``."""
     what, _, rate = name.partition("@")
-    chosen = (
-        {"method": what} if what in METHODS else dict(zip(("parameters", "objective"), what.split("/"), strict=True))
-    )
+    parameters, _, objective = what.partition("/")
+    chosen = {"parameters": parameters, "objective": objective} if objective else {"method": what}
     return chosen | ({"learning_rate": float(rate)} if rate else {})
 
 

@@ -6,9 +6,8 @@
 A run is PARAMETERS/OBJECTIVE, or the name of a method, and after an @ the learning rate where it is not its own. The
 level of Gaussian noise is told, but for an objective that ends in -estimated; that of others is estimated. One fixed
 noise realisation per image. PSNR of the image clamped to [0, 1], as in the papers. Beside every figure stand a Gaussian
-blur with its best sigma (an oracle: it is told the truth) and a flat image of the mean. What follows ``at`` is the state
-after so many steps, kept or not; the figure
-before it is of what the program returns.
+blur with its best sigma (an oracle: it is told the truth) and a flat image of the mean. What follows ``at`` is the
+state after so many steps, kept or not; the figure before it is of what the program returns.
 """
 
 from __future__ import annotations
@@ -23,6 +22,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import torch
+from methods import settings_of
 from safetensors.torch import load_file
 from scipy.ndimage import gaussian_filter
 from skimage.io import imread
@@ -106,17 +106,12 @@ def compare(
 
 
 def run_of(name: str, options: argparse.Namespace) -> Run:
-    """``PARAMETERS/OBJECTIVE[-estimated][@LEARNING-RATE]`` or ``METHOD[@LEARNING-RATE]``."""
-    what, _, rate = name.partition("@")
-    parameters, _, objective = what.partition("/")
-    settings = {"parameters": parameters, "objective": objective.removesuffix("-estimated")}
-    settings = settings if objective else {"method": parameters}
-    more = {"learning_rate": float(rate)} if rate else {}
-    more |= {"steps": options.steps} if options.steps is not None else {}
-    if options.pace:
-        more["pace"] = options.pace
+    """A run as methods.py reads it, and an objective may end in -estimated."""
+    asked = settings_of(name.replace("-estimated", ""))
+    asked |= {"steps": options.steps} if options.steps is not None else {}
+    asked |= {"pace": options.pace} if options.pace else {}
     fixed = {"crop_size_px": options.crop, "crops_per_step": options.crops, "seed": options.seed}
-    return Run(name, checked(AdaptationConfig, settings | more | fixed), not objective.endswith("-estimated"))
+    return Run(name, checked(AdaptationConfig, asked | fixed), "-estimated" not in name)
 
 
 def curve(

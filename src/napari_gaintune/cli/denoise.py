@@ -15,14 +15,13 @@ from cyclopts import Parameter
 from ..adaptation.config import checked
 from ..errors import GaintuneError, OutputError
 from ..pipeline.config import DenoiseConfig
-from ..pipeline.reports import DoneReport, FrameReport, Report
+from ..pipeline.reports import GUESS, DoneReport, FrameReport, Report
 from .flags import AsJson, Switch, as_flags, plain
 from .interrupts import Interrupts
 from .outcome import BAD_REQUEST, DONE, FAILED, INTERRUPTED, complain, spoken_frames, spoken_time
 from .progress import Progress
 
 FRAME_FIELDS = ("frame", "steps_run", "best_step", "adapted", "message", "dose_e_per_px")
-GUESS = "the result is a guess"  # in the message of a frame that the model does not know
 DEFAULTS = checked(DenoiseConfig, {})
 
 if TYPE_CHECKING:

@@ -25,9 +25,9 @@ def models(*names: str, as_json: AsJson = False) -> None:
     as_json
         Print cards as a JSON list.
     """
-    from ..models.catalogue import list_models, load_denoiser
+    from ..models.catalogue import find_card, list_models
 
-    cards = [load_denoiser(name).card for name in names] if names else list_models()
+    cards = [find_card(name) for name in names] if names else list_models()
     if as_json:
         print(json.dumps([card.model_dump(mode="json") for card in cards], indent=2))
     elif names:

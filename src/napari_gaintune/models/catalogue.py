@@ -50,8 +50,7 @@ def load_denoiser(name: str | os.PathLike[str]) -> Denoiser:
 
     Raises ModelError for an unknown name, a missing card, a wrong hash, or weights that do not fit the architecture.
     """
-    weights = find_weights(os.fspath(name))
-    card = read_card(weights.with_suffix(".json"))
+    weights, card = find_weights(os.fspath(name)), find_card(name)
     try:
         content = weights.read_bytes()
     except OSError as error:
@@ -101,6 +100,11 @@ def _write_whole(path: Path, data: bytes) -> None:
     temporary = path.with_name(path.name + ".part")
     temporary.write_bytes(data)
     temporary.replace(path)
+
+
+def find_card(name: str | os.PathLike[str]) -> ModelCard:
+    """The card of a model of the catalogue, or of a path, without its weights. Raises ModelError where there is none."""
+    return read_card(find_weights(os.fspath(name)).with_suffix(".json"))
 
 
 def find_weights(name: str) -> Path:

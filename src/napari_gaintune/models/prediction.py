@@ -34,8 +34,8 @@ def predict(network: Network, frame: Tensor, tile_px: int = TILE_PX) -> Tensor:
 def predict_turned(network: Network, frame: Tensor, tile_px: int = TILE_PX) -> Tensor:
     """The mean of the eight predictions of ``frame`` turned by 90 degrees and mirrored, each turned back; as ``predict``.
 
-    Turning the frame turns this result, which no trained network's single one does, and what a network makes of the noise
-    in one orientation only is averaged away (self-ensemble; Timofte et al. 2016).
+    Turning the frame turns this result, as it need not turn a single one, and what a network makes of the noise in one
+    orientation only is averaged away (self-ensemble; Timofte et al. 2016).
     """
     total = torch.zeros_like(frame)
     for quarter_turns in range(4):

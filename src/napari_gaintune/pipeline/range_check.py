@@ -11,6 +11,7 @@ from ..adaptation.config import AdaptationConfig
 from ..image import Float32
 from ..models.card import ModelCard
 from ..noise.intensity import IntensityScale
+from .reports import GUESS
 
 TOLERANCE = 0.01
 GAUSSIAN_FROM_E_PER_PX = 10.0
@@ -25,8 +26,8 @@ def pixel_size_notes(pixel_size_nm: tuple[float, float] | None, card: ModelCard)
     cure = "bin the frames" if side == "smaller" else "record at a higher magnification"
     (y, x), (low, high) = pixel_size_nm, card.pixel_size_range_nm
     return [
-        f"pixels of {y:.3g} x {x:.3g} nm are {side} than the {low:g} to {high:g} nm the model knows, so the result is a "
-        f"guess; {cure}, or choose another model"
+        f"pixels of {y:.3g} x {x:.3g} nm are {side} than the {low:g} to {high:g} nm the model knows, so {GUESS}; "
+        f"{cure}, or choose another model"
     ]
 
 
@@ -53,7 +54,7 @@ def dose_notes(dose_e_per_px: float, scale: IntensityScale, known_offset: float,
     if card.intensity_unit == "electrons" and scale.offset != known_offset:
         return [
             f"mean and noise are not those of {limits} counted electrons per pixel, which the model knows; taken as "
-            f"{dose_e_per_px:.2g} e⁻/px, so the result is a guess. Give the detector gain (1 for counted electrons), and "
+            f"{dose_e_per_px:.2g} e⁻/px, so {GUESS}. Give the detector gain (1 for counted electrons), and "
             "the offset, if an unexposed pixel does not read 0; interpolated or smoothed frames look like this, too"
         ]
     side = _side((dose_e_per_px,), known)
@@ -66,7 +67,7 @@ def dose_notes(dose_e_per_px: float, scale: IntensityScale, known_offset: float,
     )
     return [
         f"{dose_e_per_px:.3g} e⁻/px is {'less' if side == 'smaller' else 'more'} than the {limits} e⁻/px the model knows, "
-        f"so the result is a guess; {cure}, or choose another model"
+        f"so {GUESS}; {cure}, or choose another model"
     ]
 
 

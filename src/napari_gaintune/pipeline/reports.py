@@ -8,6 +8,8 @@ from typing import Any
 from ..image import Float32
 from ..noise.intensity import IntensityScale
 
+GUESS = "the result is a guess"  # in the message of a frame that its model does not know
+
 
 @dataclass(frozen=True)
 class StepReport:
