@@ -8,7 +8,8 @@ import torch
 from napari_gaintune.errors import ModelError
 from napari_gaintune.models.networks import ARCHITECTURES, AINDNet, MultiTaskNetwork, Network, build_network
 from napari_gaintune.models.networks.aindnet import NoiseLevels
-from napari_gaintune.models.networks.normalisation import AdaptiveInstanceNorm
+from napari_gaintune.models.networks.normalisation import AdaptiveBlock, AdaptiveInstanceNorm
+from napari_gaintune.models.prediction import predict
 
 SMALL: dict[str, tuple[str, dict[str, int | bool]]] = {
     "dncnn": ("dncnn", {"depth": 5, "width": 6, "bias": True}),
@@ -142,6 +143,38 @@ def test_the_noise_levels_have_the_sizes_and_the_unit_they_say(name: str) -> Non
     assert levels.coarse.shape == (2, 1, 32 // network.fold // 4, 48 // network.fold // 4)
     assert torch.equal(scaled.full, 4 * levels.full)
     assert torch.equal(scaled.coarse, 4 * levels.coarse)
+
+
+def test_a_block_adds_to_what_it_is_given() -> None:
+    """With gamma = -1 and beta = 0 nothing is left of the normalised branch."""
+    block = next(module for module in aindnet().modules() if isinstance(module, AdaptiveBlock))
+    for norm in block.norms:
+        for conv, value in ((norm.gamma, -1.0), (norm.beta, 0.0)):
+            conv.weight.zero_()
+            conv.bias.fill_(value)
+    features, level = torch.randn(1, 4, 12, 16), torch.rand(1, 1, 12, 16)
+    assert torch.equal(block(features, level), features)
+
+
+def test_the_full_noise_level_sees_detail_past_the_pooling() -> None:
+    """Whatever comes up from below silenced, it still differs from pixel to pixel."""
+    estimator = aindnet().estimator
+    for conv in estimator.up:
+        conv.weight.zero_()
+        conv.bias.zero_()
+    full = estimator(torch.rand(1, 2, 16, 16)).full
+    neighbours = full.unfold(2, 2, 2).unfold(3, 2, 2)
+    assert float(neighbours.std(dim=(-2, -1)).min()) > 0
+
+
+def test_of_a_large_frame_the_middle_1024_px_say_how_it_is_normalised() -> None:
+    """So a change in them is felt everywhere, and one outside of them nowhere but near it."""
+    network, frame = aindnet(), torch.rand(1232, 24)
+    before, far = predict(network, frame), slice(600, 632)
+    for row, is_felt in ((20, False), (1210, False), (150, True), (1080, True)):
+        changed = frame.clone()
+        changed[row : row + 4] += 20
+        assert torch.equal(predict(network, changed)[far], before[far]) != is_felt
 
 
 def test_the_statistics_of_an_image_are_given_back() -> None:

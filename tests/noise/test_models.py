@@ -114,3 +114,10 @@ def test_the_variance_told_of_correlated_noise_is_that_of_what_is_drawn() -> Non
         # 200 draws of some 16 * 4 / 3 pixels that are independent: a relative error of sqrt(2 / 4000), 2 %; rows less
         assert float(found[4:20, columns].mean()) == pytest.approx(float(told[10, columns].mean()), rel=0.1)
     assert float(told[10, 18]) > 2 * float(told[10, 6])
+
+
+def test_where_no_electron_is_expected_there_is_read_noise_alone() -> None:
+    model, clean = PoissonGaussian(2.0, 3.0, 0.5), torch.full((400, 400), -3.0)
+    assert torch.equal(model.variance(clean), torch.full_like(clean, 0.25))
+    # five standard errors of the variance of 160,000 Gaussian draws
+    assert float(model.sample(clean, generator()).var()) == pytest.approx(0.25, rel=5 * (2 / 400**2) ** 0.5)

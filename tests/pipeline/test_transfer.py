@@ -16,8 +16,12 @@ from napari_gaintune import denoise, transfer
 from napari_gaintune.adaptation.config import checked
 from napari_gaintune.cli.main import main
 from napari_gaintune.errors import GaintuneError
+from napari_gaintune.image import ArraySeries, Calibration
 from napari_gaintune.models.catalogue import USER_FOLDER_VARIABLE, list_models, load_denoiser
-from napari_gaintune.pipeline.transfer import TransferJob, blocks
+from napari_gaintune.models.denoiser import Denoiser
+from napari_gaintune.models.prediction import predict
+from napari_gaintune.pipeline.pairs import PairFile, load_pairs
+from napari_gaintune.pipeline.transfer import TransferJob, blocks, held_out_error
 from napari_gaintune.pipeline.transfer_config import TransferConfig
 
 from ..models.test_networks import make
@@ -228,6 +232,7 @@ def test_what_one_frame_holds_out_no_other_of_its_file_learns_from(pairs: Path, 
     job = TransferJob(pairs, tmp_path / "my.safetensors", checked(TransferConfig, {"model": model} | FAST))
     single, *series = job._held_out(torch.Generator().manual_seed(3))
     assert torch.equal(*series)
+    assert float(single.float().mean()) < 0.5  # most is learned from
     assert not torch.equal(single, series[0])
 
 
@@ -243,3 +248,33 @@ def test_a_model_can_be_written_into_the_folder_of_the_list(pairs: Path, model: 
     own_folder.mkdir()
     ended = transfer(pairs, own_folder / "my.safetensors", model=model, **FAST)
     assert ended.card in list_models()
+
+
+def test_the_error_is_the_mean_square_over_what_is_held_out(pairs: Path, model: str, tmp_path: Path) -> None:
+    job = TransferJob(pairs, tmp_path / "my.safetensors", checked(TransferConfig, {"model": model} | FAST))
+    held_out, network = job._held_out(torch.Generator().manual_seed(3)), job.denoiser.network
+    errors = [
+        (predict(network, pair.noisy) - pair.clean)[there] for pair, there in zip(job.pairs, held_out, strict=True)
+    ]
+    expected = float(torch.cat(errors).double().square().mean())
+    assert held_out_error(network, job.pairs, held_out) == pytest.approx(expected, rel=1e-6)
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_pairs_are_in_electrons_of_the_pixels_that_the_model_sees(
+    known: bool, model: str, rng: np.random.Generator
+) -> None:
+    """A detector of 20 counts per electron and pixels half as large as the model knows: four of them are one for it."""
+    electrons = rng.poisson(2.0, (1, 144, 160))
+    truth = np.full(electrons.shape, 2.0)
+    truth[:, 72:] += 1e-3
+    fine = Calibration("TYX", (1.0, 0.01, 0.01), ("", "nm", "nm"))
+    noisy, clean = (ArraySeries(20.0 * image, "series", fine) for image in (electrons, truth))
+    denoiser = load_denoiser(model)
+    card = denoiser.card.model_copy(update={"pixel_size_range_nm": (0.02, 0.03), "dose_range_e_per_px": (0.1, 20)})
+    config = checked(TransferConfig, {"detector_gain": 20.0 if known else 0.0})
+    (pair,) = load_pairs([PairFile(noisy, clean)], Denoiser(card, denoiser.network), config)
+    of_four = electrons[0].reshape(72, 2, 80, 2).sum(axis=(1, 3))
+    # the gain is exact, or found from the noise of 5760 pixels: two standard errors of a variance are 4 %
+    np.testing.assert_allclose(pair.noisy.numpy(), of_four, rtol=1e-6 if known else 0.06)
+    np.testing.assert_allclose(pair.clean.mean(), 8.0, rtol=1e-3 if known else 0.06)

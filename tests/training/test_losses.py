@@ -13,7 +13,7 @@ from napari_gaintune.models.networks import AINDNet
 from napari_gaintune.training.dataset import open_set, training_batch
 from napari_gaintune.training.losses import LOSSES, Compared, check_losses, noise_level_error, weighted
 from napari_gaintune.training.recipe import LossName, NoiseRecipe, TrainingRecipe
-from napari_gaintune.training.supervised import averaged_network, new_state, training_step
+from napari_gaintune.training.supervised import averaged_network, local_part, new_state, training_step
 
 from ..models.test_networks import make
 
@@ -110,3 +110,14 @@ def test_a_training_learns_the_noise_level_where_it_is_asked_to(simulated: Path)
     without, both = trained({"log-error": 1.0}, AIND.steps), trained(AIND.losses, AIND.steps)
     assert both["noise-level"] < without["noise-level"] / 2
     assert both["log-error"] < start["log-error"] - 0.2
+
+
+def test_the_noise_level_is_compared_where_the_convolutions_look(simulated: Path) -> None:
+    data, recipe = open_set(simulated, AIND.held_out_objects), AIND.model_copy(update={"local_px": 16})
+    recipe = recipe.model_copy(update={"losses": {"noise-level": 1.0}})
+    state, batch = new_state(recipe, CPU), training_batch(data, recipe, 0)
+    rows, columns = local_part(recipe, 0, state.network.stride)
+    prepared = state.network.whole_frame(batch.noisy)[..., rows, columns]
+    part, noise_sd = batch.clean[..., rows, columns], batch.noise_sd[..., rows, columns]
+    expected = noise_level_error(Compared(state.network, prepared, part, part, noise_sd, batch.divisor)).detach()
+    torch.testing.assert_close(training_step(state, batch, recipe), expected)
