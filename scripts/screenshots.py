@@ -34,7 +34,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--folder", type=Path, default=FOLDER)
     parser.add_argument("--model", default="", help="another than the default model")
-    parser.add_argument("--steps", type=int, default=100)
+    parser.add_argument("--steps", type=int, default=60)
     arguments = parser.parse_args()
     arguments.folder.mkdir(parents=True, exist_ok=True)
     viewer = napari.Viewer()

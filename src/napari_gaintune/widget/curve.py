@@ -9,11 +9,11 @@ from ..pipeline.reports import StepReport
 
 # Blue and orange of equal lightness, told apart with any colour vision, on dark ground and on light.
 OBJECTIVE_COLOUR, CHANGE_COLOUR = "#4c8fc4", "#d08b3c"
-AXIS_WIDTH_PX = 58
+AXIS_WIDTH_PX = 76  # a label beside numbers such as 0.00065
 
 
 class LiveCurve(QWidget):
-    """Objective of every step above, paired change on held-out pixels below, over one axis of steps."""
+    """Objective of every step above, change of the estimated error below, over one axis of steps."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -22,7 +22,7 @@ class LiveCurve(QWidget):
         self._view.ci.setContentsMargins(0, 0, 6, 0)
         self._view.ci.setSpacing(2)
         self._objective = self._plot(0, "objective", OBJECTIVE_COLOUR)
-        self._change = self._plot(1, "held-out change", CHANGE_COLOUR, symbol="o", symbolSize=4, symbolPen=None)
+        self._change = self._plot(1, "change of error", CHANGE_COLOUR, symbol="o", symbolSize=4, symbolPen=None)
         self._change.setSymbolBrush(CHANGE_COLOUR)
         self._zero = pg.InfiniteLine(0, angle=0)
         lower, upper = self._view.getItem(1, 0), self._view.getItem(0, 0)
@@ -37,8 +37,8 @@ class LiveCurve(QWidget):
         self.setMaximumHeight(400)
         self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Ignored)
         self.setToolTip(
-            "<qt>Above: the objective on each step's crops. Below: its change against the pre-trained network on "
-            "pixels no step learns from; below the line is better. The best point is kept.</qt>"
+            "<qt>Above: the objective on each step's crops. Below: how the estimate of the error "
+            "changes against the pre-trained network; below the line is better. The best point is kept.</qt>"
         )
         self._frame: int | None = None
         self._points: list[tuple[int, float | None, float | None]] = []
