@@ -36,9 +36,8 @@ def save_checkpoint(path: Path, state: TrainingState, recipe: TrainingRecipe) ->
     tensors = {f"average/{name}": value for name, value in state.average.items()}
     for name, parameter in state.network.named_parameters():
         tensors[f"network/{name}"] = parameter.detach()
-        for key in ("exp_avg", "exp_avg_sq"):
-            if parameter in state.optimiser.state:
-                tensors[f"{key}/{name}"] = state.optimiser.state[parameter][key]
+        for key, value in state.optimiser.state.get(parameter, {}).items():
+            tensors[f"{key}/{name}"] = value
     whole = {key: value.contiguous() for key, value in tensors.items()}
     record = {
         "step": state.step,
@@ -71,7 +70,7 @@ def load_checkpoint(path: Path, state: TrainingState, recipe: TrainingRecipe) ->
             if f"exp_avg/{name}" in file.keys():  # noqa: SIM118, a safetensors file is no mapping
                 moments = {key: file.get_tensor(f"{key}/{name}") for key in ("exp_avg", "exp_avg_sq")}
                 state.optimiser.state[parameter] = {
-                    "step": torch.tensor(float(record["step"] - recipe.cycle(record["step"])[0])),
+                    "step": file.get_tensor(f"step/{name}"),
                     **{key: torch.empty_like(parameter.data).copy_(value) for key, value in moments.items()},
                 }
     state.step, state.seconds = int(record["step"]), float(record["seconds"])

@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from ..errors import SettingError
-from ..models.networks import AINDNet, Network
+from ..models.networks import AINDNet, MultiTaskNetwork, Network
 from ..models.networks.aindnet import COARSE
 from ..models.networks.unet import pad_to_multiple
 from .recipe import LossName
@@ -68,10 +68,24 @@ def noise_level_error(given: Compared) -> Tensor:
     )
 
 
+def second_task_error(given: Compared) -> Tensor:
+    """Masked reconstruction over the noise's standard deviation, with the mask as it is; a scalar (Gunawan 2022, eq. 2)."""
+    network = given.network
+    assert isinstance(network, MultiTaskNetwork)  # what check_losses is for
+    again = network.auxiliary(network.second_input(given.denoised, given.prepared))
+    return reconstruction_error(again, given.prepared, network.mask(given.prepared).detach(), given.divisor)
+
+
+def reconstruction_error(again: Tensor, noisy: Tensor, mask: Tensor, divisor: Tensor) -> Tensor:
+    """The mean of mask |noisy image told again - noisy image| / noise standard deviation; a scalar."""
+    return (mask * (again - noisy).abs() / divisor.sqrt()).mean()
+
+
 LOSSES: dict[str, Callable[[Compared], Tensor]] = {
     "log-error": log_error,
     "absolute-error": absolute_error,
     "noise-level": noise_level_error,
+    "second-task": second_task_error,
 }
 
 
@@ -86,6 +100,10 @@ def check_losses(losses: Mapping[LossName, float], network: Network) -> None:
     if "noise-level" in losses and not isinstance(network, AINDNet):
         raise SettingError(
             f"losses: 'noise-level' is not for a {type(network).__name__}, which estimates none; leave it out of the recipe"
+        )
+    if "second-task" in losses and not isinstance(network, MultiTaskNetwork):
+        raise SettingError(
+            f"losses: 'second-task' is not for a {type(network).__name__}, which has none; leave it out of the recipe"
         )
 
 

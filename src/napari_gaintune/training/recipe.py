@@ -16,7 +16,7 @@ from .scenes import AnyScene
 RECIPES_FOLDER = Path(__file__).parent / "recipes"
 
 Range = tuple[float, float]
-LossName = Literal["log-error", "absolute-error", "noise-level"]
+LossName = Literal["log-error", "absolute-error", "noise-level", "second-task"]
 
 
 class _Recipe(BaseModel):
@@ -73,6 +73,20 @@ class NoiseRecipe(BaseModel):
         return self
 
 
+class MetaRecipe(BaseModel):
+    """Meta-learning of a network with two tasks: first of its mask, then of its heads' starting point (Gunawan 2022)."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    transfer_from: int = Field(ge=1, description="the restart at which meta-auxiliary learning gives way to meta-transfer")
+    transfer_learning_rate: float = Field(1e-4, gt=0, le=0.1, description="in place of the recipe's from there on")
+    mask_every: int = Field(2, ge=2, description="one step in so many is the mask's, before the transfer")
+    look_ahead_rate: float = Field(1e-2, gt=0, description="of the step of plain descent that a mask is judged by")
+    edge_weight: float = Field(1e-2, ge=0, description="of the mask's likeness to the edges of the noisy image")
+    inner_steps: int = Field(5, ge=1, le=20, description="of the adaptation that meta-transfer goes through")
+    inner_rate: float = Field(5e-4, gt=0, description="root mean square by which each of them moves the weights")
+
+
 class TrainingRecipe(_Recipe):
     """Supervised training of one network on a set of clean images with noise drawn for every crop."""
 
@@ -88,6 +102,7 @@ class TrainingRecipe(_Recipe):
     crop_px: int = Field(192, ge=16, le=512, description="side of a crop")
     local_px: int | None = Field(None, ge=16, description="side of the part that the convolutions see; null: all")
     losses: dict[LossName, float] = Field({"log-error": 1.0}, min_length=1, description="what is lowered, by weight")
+    meta: MetaRecipe | None = Field(None, description="meta-learning, in place of plain supervised training")
     batch: int = Field(8, ge=1)
     learning_rate: float = Field(1e-3, gt=0, le=0.1)
     warm_up_steps: int = Field(100, ge=0)
@@ -127,6 +142,20 @@ class TrainingRecipe(_Recipe):
         if any(later <= earlier for earlier, later in pairwise(bounds)):
             raise ValueError(f"restarts are {self.restarts}; give steps above 0 in order, all below steps {self.steps}")
         return self
+
+    @model_validator(mode="after")
+    def _meta_learning_has_its_start_and_its_loss(self) -> Self:
+        if self.meta and self.meta.transfer_from not in self.restarts:
+            raise ValueError(
+                f"meta: transfer_from is {self.meta.transfer_from}, and restarts are {self.restarts}; name it there, too"
+            )
+        if self.meta and ("second-task" not in self.losses or len(self.losses) == 1):
+            raise ValueError(f"meta: losses are {', '.join(self.losses)}; give second-task and one of the image")
+        return self
+
+    def transfers(self, step: int) -> bool:
+        """Whether ``step`` is one of meta-transfer learning."""
+        return self.meta is not None and step >= self.meta.transfer_from
 
     def cycle(self, step: int) -> tuple[int, int]:
         """The first step of the run of the schedule that ``step`` belongs to, and the first step after it."""

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from ..errors import SettingError
 from ..models.layers import Conv2d
-from ..models.networks import AINDNet, BlindSpotUNet, DnCNN, Network, UNet
+from ..models.networks import AINDNet, BlindSpotUNet, DnCNN, MultiTaskNetwork, Network, UNet
 from ..models.networks.lattice import LatticeNetwork
 
 QUIET = 0.1  # what a random network adds to the first output
@@ -18,7 +18,8 @@ RANDOM_SHARE = 0.3  # of the usual random filters, beside what passes through a 
 def start_direct(network: Network) -> None:
     """Make a fresh network give an image and not noise.
 
-    A network behind Bragg filters gives what they find. A UNet or an AINDNet gives the local mean and little more. A DnCNN,
+    A network behind Bragg filters gives what they find. A UNet, an AINDNet or a network with two
+    tasks gives the local mean and little more. A DnCNN,
     which gives input - residual, carries its input unchanged through channel 0 of every layer and subtracts it at the end:
     its output is what the other channels predict: at half an electron per pixel the residual is nearly the whole input,
     and a random net would first spend hundreds of steps learning to pass each pixel through. Counts are not negative, so
@@ -27,9 +28,9 @@ def start_direct(network: Network) -> None:
     if isinstance(network, BlindSpotUNet):
         network = network.one_place.unet
     if isinstance(network, LatticeNetwork) and network.filters:
-        _last(network).mul_(0)
-    elif isinstance(network, UNet | AINDNet):
-        _last(network).mul_(QUIET)
+        network.last_layer.weight.mul_(0)
+    elif isinstance(network, UNet | AINDNet | MultiTaskNetwork):
+        network.last_layer.weight.mul_(QUIET)
     elif isinstance(network, DnCNN):
         *hidden, last = _weights(network.convs)
         for weight in hidden:
@@ -57,10 +58,6 @@ def start_passing(network: Network) -> None:
         weight.mul_(RANDOM_SHARE)
         weight[:, :, 1, 1] += torch.eye(len(weight))
     last.mul_(QUIET)
-
-
-def _last(network: Network) -> Tensor:
-    return [module.weight for module in network.modules() if isinstance(module, Conv2d)][-1]
 
 
 def _weights(convs: nn.ModuleList) -> list[Tensor]:

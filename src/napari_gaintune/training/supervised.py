@@ -6,7 +6,7 @@ import math
 import os
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -20,6 +20,7 @@ from ..models.networks import Network, build_network
 from .checkpoint import TrainingState, load_checkpoint, read_recipe, save_checkpoint
 from .dataset import Batch, SimulatedSet, batches
 from .losses import Compared, check_losses, weighted
+from .meta import check_meta, meta_backward
 from .recipe import TrainingRecipe
 from .start import start_direct, start_passing
 from .validation import ValidationSet, levels
@@ -49,6 +50,7 @@ def new_state(recipe: TrainingRecipe, device: torch.device) -> TrainingState:
     torch.manual_seed(recipe.seed)
     network = build_network(recipe.architecture, **recipe.options)
     check_losses(recipe.losses, network.trained)
+    check_meta(recipe, network.trained)
     network.compute_dtype = recipe.compute_dtype
     if recipe.direct_start:
         start_direct(network)
@@ -65,10 +67,11 @@ def learning_rate(recipe: TrainingRecipe, step: int) -> float:
     Warm restarts let a training that has ended go on (Loshchilov and Hutter 2017).
     """
     first, end = recipe.cycle(step)
+    top = recipe.meta.transfer_learning_rate if recipe.meta and recipe.transfers(step) else recipe.learning_rate
     if step - first < recipe.warm_up_steps:
-        return recipe.learning_rate * (step - first + 1) / recipe.warm_up_steps
+        return top * (step - first + 1) / recipe.warm_up_steps
     passed = (step - first - recipe.warm_up_steps) / max(1, end - first - recipe.warm_up_steps)
-    return recipe.learning_rate * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * min(1.0, passed))))
+    return top * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * min(1.0, passed))))
 
 
 def restart(state: TrainingState, recipe: TrainingRecipe) -> None:
@@ -113,10 +116,13 @@ def training_step(
     network = state.network.trained
     rows, columns = local_part(recipe, state.step, network.stride)
     prepared = network.whole_frame(noisy)[..., rows, columns].contiguous()
-    denoised = (local or network.local)(prepared)
     truth = network.part_of(clean[..., rows, columns])
-    loss = weighted(recipe.losses, Compared(network, prepared, denoised, truth, noise_sd[..., rows, columns], divisor))
-    loss.backward()  # type: ignore[no-untyped-call]
+    given = Compared(network, prepared, prepared, truth, noise_sd[..., rows, columns], divisor)
+    if recipe.meta is None:
+        loss = weighted(recipe.losses, replace(given, denoised=(local or network.local)(prepared)))
+        loss.backward()  # type: ignore[no-untyped-call]
+    else:
+        loss = meta_backward(given, recipe, state.step)
     torch.nn.utils.clip_grad_norm_(state.network.parameters(), recipe.largest_gradient_norm)
     state.optimiser.step()
     state.step += 1

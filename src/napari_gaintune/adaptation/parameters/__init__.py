@@ -28,15 +28,15 @@ class Choice:
     of_frame: bool = False
 
 
-# The rate of the gains is that of decision 005. Restore-from-Restored states 1e-5 for all weights (Lee 2020), Gunawan 2022
-# the same for the heads, LAN 5e-4 for the offset (Kim 2024); for single layers no paper has one, and they are
-# weights like the others. For AINDNet (Kim 2020) none is stated: a little more for what was made to be moved.
+# The rate of the gains is that of decision 005. Restore-from-Restored states 1e-5 for all weights (Lee 2020), LAN 5e-4 for
+# the offset (Kim 2024); for single layers no paper has one, and they are weights like the others. For AINDNet (Kim 2020)
+# none is stated: a little more for what was made to be moved. That of the heads is the one multitask-tem was trained with.
 PARAMETERS: dict[str, Choice] = {
     "channel-gains": Choice(channel_gains, 4e-2),
     "all-weights": Choice(all_weights, 1e-5),
     "first-layer": Choice(first_layer, 1e-5),
     "last-layer": Choice(last_layer, 1e-5),
-    "heads": Choice(heads, 1e-5),
+    "heads": Choice(heads, 5e-4),
     "ain": Choice(ain, 1e-4),
     "input-offset": Choice(input_offset, 5e-4, of_frame=True),
 }

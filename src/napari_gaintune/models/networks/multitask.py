@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from ..layers import Conv2d, conv_at
 from .base import Network
@@ -47,23 +48,41 @@ class MaskGenerator(nn.Module):
         return mask
 
 
+class Head(nn.ModuleList):
+    """Two convolutions, the last in float32: an image rounded to bfloat16 would have a few hundred grey values."""
+
+    def __init__(self, in_channels: int, width: int, out_channels: int) -> None:
+        super().__init__(
+            [
+                Conv2d(in_channels, width, 3, bias=False, slope=LEAKY_SLOPE),
+                Conv2d(width, out_channels, 3, bias=False, slope=1.0),
+            ]
+        )
+
+    def forward(self, features: Tensor) -> Tensor:
+        out: Tensor = self[1](self[0](features).float())
+        return out
+
+
 class MultiTaskNetwork(Network):
-    """A convolution and a UNet body; a primary head that gives clean minus noisy; an auxiliary head behind both of these.
+    """A convolution and a UNet body; a primary head that gives the clean image; an auxiliary head behind it.
 
     The auxiliary head sees the clean image and the residual, so that what it is asked moves the primary head, too. A mask
-    generator of its own says which pixels of the second task count. Bias-free but for that, and given the deviation from
-    the local mean and that mean as the UNet is: f(a y) = a f(y) for a > 0.
+    generator of its own says which pixels of the second task count. Bias-free but for that: f(a y) = a f(y) for a > 0.
+    As in the UNet, and other than in the paper, what is predicted is the image, as its deviation from the local mean, and
+    not the noise, which at half an electron per pixel is nearly the whole input; and ``fold`` is the UNet's.
     """
 
-    def __init__(self, width: int = 16, levels: int = 3, widest: int = 64) -> None:
+    def __init__(self, width: int = 16, levels: int = 3, widest: int = 64, fold: int = 1) -> None:
         super().__init__()
-        self.entry = Conv2d(2, width, 3, bias=False, slope=LEAKY_SLOPE)
+        self.fold = fold
+        self.entry = Conv2d(fold**2 + 1, width, 3, bias=False, slope=LEAKY_SLOPE)
         self.body = UNetBody(width, levels, widest, in_channels=width)
-        self.primary = _head(width, width)
-        self.auxiliary = _head(2, width)
+        self.primary = Head(width, width, fold**2)
+        self.auxiliary = Head(2, width, 1)
         self.mask = MaskGenerator()
-        self.stride = 2**levels
-        self.receptive_field_radius = 1 + self.body.reach + 2 + self.stride - 1
+        self.stride = fold * 2**levels
+        self.receptive_field_radius = fold * (1 + self.body.reach + 2) + fold - 1 + self.stride - 1
 
     @property
     def first_layer(self) -> Conv2d:
@@ -82,32 +101,26 @@ class MultiTaskNetwork(Network):
         return self.auxiliary, self.mask
 
     def local(self, prepared: Tensor) -> Tensor:
-        return prepared + self._residual(prepared)
+        features, base = self.features(prepared)
+        return self.clean(self.primary(features), base)
 
     def tasks(self, noisy: Tensor) -> Tasks:
         """All that the network gives, for the objective that compares the noisy image with itself."""
-        residual = self._residual(noisy)
-        clean = noisy + residual
-        again = _through(self.auxiliary, self.inner(torch.cat([clean, residual], dim=1)))
-        return Tasks(clean, again, self.mask(noisy))
+        clean = self.local(noisy)
+        return Tasks(clean, self.auxiliary(self.second_input(clean, noisy)), self.mask(noisy))
 
-    def _residual(self, noisy: Tensor) -> Tensor:
+    def features(self, noisy: Tensor) -> tuple[Tensor, Tensor]:
+        """What the primary head sees, (b, width, h / fold, w / fold), and what it adds to, (b, 1, h, w)."""
         height, width = noisy.shape[-2:]
-        channels, _ = folded_channels(pad_to_multiple(noisy, self.stride), self.stride, 1)
-        features = self.body(self.entry(self.inner(channels)))
-        return _through(self.primary, features)[..., :height, :width]
+        channels, base = folded_channels(pad_to_multiple(noisy, self.stride), self.stride, self.fold)
+        features: Tensor = self.body(self.entry(self.inner(channels)))
+        return features, base[..., :height, :width]
 
+    def clean(self, predicted: Tensor, base: Tensor) -> Tensor:
+        """The first task's image, from what the primary head gives and what it adds to."""
+        height, width = base.shape[-2:]
+        return base + F.pixel_shuffle(predicted, self.fold)[..., :height, :width]
 
-def _head(in_channels: int, width: int) -> nn.ModuleList:
-    return nn.ModuleList(
-        [
-            Conv2d(in_channels, width, 3, bias=False, slope=LEAKY_SLOPE),
-            Conv2d(width, 1, 3, bias=False, slope=1.0),
-        ]
-    )
-
-
-def _through(head: nn.ModuleList, features: Tensor) -> Tensor:
-    """The last layer in float32: an image rounded to bfloat16 would have a few hundred grey values."""
-    out: Tensor = head[1](head[0](features).float())
-    return out
+    def second_input(self, clean: Tensor, noisy: Tensor) -> Tensor:
+        """What the auxiliary head sees, (b, 2, h, w): the result, and what was added to the noisy image for it."""
+        return self.inner(torch.cat([clean, clean - noisy], dim=1))
