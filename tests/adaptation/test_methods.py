@@ -76,7 +76,9 @@ def test_what_a_fixed_number_keeps_is_the_last_iterate_and_no_average() -> None:
 def test_patience_ends_where_nothing_better_came_for_so_long(patience: int, settled: Network) -> None:
     settings = {"steps": 200, "learning_rate": 1.0, "stopping": "patience", "patience": patience}
     _, steps, _ = run(settled, "sure", noisy_frame(), **settings)
-    waited = steps[-2]  # the last step of the run, told of before the best state is looked at once more and may be given up
+    waited = steps[
+        -2
+    ]  # the last step of the run, told of before the best state is looked at once more and may be given up
     assert waited.step == steps[-1].step < 200
     assert waited.step - waited.best_step == patience
 

@@ -242,6 +242,8 @@ def test_the_second_task_tells_the_noisy_image_from_the_first_ones_result() -> N
     for weight in network.primary.parameters():
         weight.zero_()  # then the clean image is the local mean
     idle = network.tasks(noisy)
-    torch.testing.assert_close(idle.clean, local_mean(pad_to_multiple(noisy, network.stride), network.stride)[..., :24, :29])
+    torch.testing.assert_close(
+        idle.clean, local_mean(pad_to_multiple(noisy, network.stride), network.stride)[..., :24, :29]
+    )
     assert torch.equal(idle.mask, tasks.mask)
     assert not torch.equal(idle.noisy_again, tasks.noisy_again)

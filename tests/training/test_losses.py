@@ -65,6 +65,8 @@ def test_losses_are_summed_by_weight() -> None:
 def test_a_loss_that_is_not_for_a_network_is_refused_before_any_work() -> None:
     with pytest.raises(SettingError, match="'noise-level' is not for a DnCNN.*leave it out"):
         check_losses({"noise-level": 1.0}, make("dncnn"))
+    with pytest.raises(SettingError, match="'second-task' is not for a AINDNet.*leave it out"):
+        check_losses({"second-task": 1.0}, make("AINDNet"))
     values = AIND.model_dump()
     for losses, message in (({"log-error": 0.0}, "weighs 0; give more"), ({}, "at least 1"), ({"x": 1.0}, "log-error")):
         with pytest.raises(ValueError, match=message):
@@ -104,7 +106,7 @@ def test_a_training_learns_the_noise_level_where_it_is_asked_to(simulated: Path)
         prepared = network.whole_frame(unseen.noisy)
         denoised = network.local(prepared)
         given = Compared(network, prepared, denoised, unseen.clean, unseen.noise_sd, unseen.divisor)
-        return {name: float(loss(given)) for name, loss in LOSSES.items()}
+        return {name: float(LOSSES[name](given)) for name in AIND.losses}
 
     start = trained({"log-error": 1.0}, 0)
     without, both = trained({"log-error": 1.0}, AIND.steps), trained(AIND.losses, AIND.steps)

@@ -23,7 +23,7 @@ from napari_gaintune.models.denoiser import Denoiser
 from napari_gaintune.models.networks import Network, build_network
 from napari_gaintune.training.dataset import open_set
 from napari_gaintune.training.figures import disagreements, figures_again
-from napari_gaintune.training.recipe import NoiseRecipe, TrainingRecipe, load_recipe
+from napari_gaintune.training.recipe import MetaRecipe, NoiseRecipe, TrainingRecipe, load_recipe
 from napari_gaintune.training.run import TrainingRun
 from napari_gaintune.training.start import start_direct, start_passing
 from napari_gaintune.training.supervised import (
@@ -64,6 +64,16 @@ RECIPES = {
     "dncnn with a warm restart": SMALL.model_copy(update={"restarts": (3,)}),
     "unet behind Bragg filters, on a part of the crop": SMALL.model_copy(
         update={"architecture": "unet", "options": {"width": 4, "levels": 2, "fold": 2, "bragg_px": 16}, "local_px": 16}
+    ),
+    "two tasks, meta-learned": SMALL.model_copy(
+        update={
+            "architecture": "multi-task",
+            "options": {"width": 4, "levels": 2, "fold": 2},
+            "direct_start": False,
+            "losses": {"log-error": 1.0, "second-task": 0.1},
+            "meta": MetaRecipe(transfer_from=5),
+            "restarts": (5,),
+        }
     ),
 }
 

@@ -21,7 +21,9 @@ SMALLEST_RMS = 1e-12  # of a gradient that a step is scaled by
 def check_meta(recipe: TrainingRecipe, network: Network) -> None:
     """Raises SettingError where meta-learning is not for this network."""
     if recipe.meta is not None and not isinstance(network, MultiTaskNetwork):
-        raise SettingError(f"meta is not for a {type(network).__name__}, which has one task; leave it out of the recipe")
+        raise SettingError(
+            f"meta is not for a {type(network).__name__}, which has one task; leave it out of the recipe"
+        )
 
 
 def meta_backward(given: Compared, recipe: TrainingRecipe, step: int) -> Tensor:
@@ -55,7 +57,7 @@ def look_ahead(
     Gunawan 2022, algorithm 1, with ``edge_weight`` times eq. 3 added.
     """
     noisy = given.prepared
-    weights = {name: value for name, value in network.named_parameters() if not name.startswith("mask.")}
+    weights: Weights = {name: value for name, value in network.named_parameters() if not name.startswith("mask.")}
     mask = network.mask(noisy)
     denoised = network.local(noisy)
     again = network.auxiliary(network.second_input(denoised, noisy))
@@ -75,19 +77,21 @@ def adapted(network: MultiTaskNetwork, given: Compared, meta: MetaRecipe) -> Ten
 
     Gunawan 2022, algorithm 2: what is lowered in the steps is the masked reconstruction, and gradients of second order go
     through them to the body, the heads' start and the mask. A step moves each tensor of weights by ``inner_rate`` (root
-    mean square) whatever the size of its gradient, as Adam's first steps do in an adaptation: so doses count alike.
+    mean square) whatever the size of its gradient, as Adam's first steps do in an adaptation: so doses count alike. That a
+    pixel's error changes sign on the way has no part in the gradient.
     """
     features, base = network.features(given.prepared)
     masks = network.mask(given.prepared)
     parts = zip(*(part.split(1) for part in (features, base, given.prepared, masks, given.divisor)), strict=True)
-    return torch.cat([_adapted_to_one(network, *part, meta) for part in parts])
+    return torch.cat([_adapted_to_one(network, meta, *part) for part in parts])
 
 
 def _adapted_to_one(
-    network: MultiTaskNetwork, features: Tensor, base: Tensor, noisy: Tensor, mask: Tensor, divisor: Tensor,
-    meta: MetaRecipe,
+    network: MultiTaskNetwork, meta: MetaRecipe, features: Tensor, base: Tensor, noisy: Tensor, mask: Tensor,
+    divisor: Tensor,
 ) -> Tensor:  # fmt: skip
-    primary, auxiliary = dict(network.primary.named_parameters()), dict(network.auxiliary.named_parameters())
+    primary: Weights = dict(network.primary.named_parameters())
+    auxiliary: Weights = dict(network.auxiliary.named_parameters())
     for _ in range(meta.inner_steps):
         clean = network.clean(functional_call(network.primary, primary, (features,)), base)
         again = functional_call(network.auxiliary, auxiliary, (network.second_input(clean, noisy),))
@@ -102,7 +106,9 @@ def _stepped(error: Tensor, primary: Weights, auxiliary: Weights, rate: float) -
         weight - rate * gradient / gradient.square().mean().sqrt().clamp_min(SMALLEST_RMS)
         for weight, gradient in zip(weights, torch.autograd.grad(error, weights, create_graph=True), strict=True)
     ]
-    return dict(zip(primary, moved[: len(primary)], strict=True)), dict(zip(auxiliary, moved[len(primary) :], strict=True))
+    return dict(zip(primary, moved[: len(primary)], strict=True)), dict(
+        zip(auxiliary, moved[len(primary) :], strict=True)
+    )
 
 
 def edge_error(mask: Tensor, noisy: Tensor) -> Tensor:

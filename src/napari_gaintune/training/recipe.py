@@ -78,7 +78,9 @@ class MetaRecipe(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    transfer_from: int = Field(ge=1, description="the restart at which meta-auxiliary learning gives way to meta-transfer")
+    transfer_from: int = Field(
+        ge=1, description="the restart at which meta-auxiliary learning gives way to meta-transfer"
+    )
     transfer_learning_rate: float = Field(1e-4, gt=0, le=0.1, description="in place of the recipe's from there on")
     mask_every: int = Field(2, ge=2, description="one step in so many is the mask's, before the transfer")
     look_ahead_rate: float = Field(1e-2, gt=0, description="of the step of plain descent that a mask is judged by")
