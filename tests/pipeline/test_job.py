@@ -20,6 +20,7 @@ from napari_gaintune.image import ArraySeries, Calibration
 from napari_gaintune.models.catalogue import save_model
 from napari_gaintune.models.device import memory_errors_named
 from napari_gaintune.models.prediction import predict
+from napari_gaintune.noise.models import Correlated, Poisson
 from napari_gaintune.pipeline.config import DenoiseConfig
 from napari_gaintune.pipeline.job import DenoiseJob
 from napari_gaintune.pipeline.reports import DoneReport, FrameReport, StepReport
@@ -398,3 +399,22 @@ def test_sure_for_gaussian_noise_on_few_electrons_is_told(
 def test_dose_is_told(dncnn: str, rng: np.random.Generator) -> None:
     (frame,) = denoise(rng.poisson(0.5, SHAPE) * 30, model=dncnn, steps=0, detector_gain=30).frames
     assert frame.dose_e_per_px == pytest.approx(0.5, abs=6 * (0.5 / (SHAPE[0] * SHAPE[1])) ** 0.5)
+
+
+@pytest.mark.parametrize(("point_spread_px", "is_correlated"), [(0.0, False), (0.5, True)])
+def test_noise_that_neighbours_share_is_noticed_and_kept_from_blind_spots(
+    point_spread_px: float, is_correlated: bool, rng: np.random.Generator
+) -> None:
+    """A blind spot of one pixel sees through its neighbours what it is to predict, and would learn the noise."""
+    clean = torch.from_numpy(2 + np.sin(np.arange(128) / 9) * np.ones((128, 1))).float()
+    chance = torch.Generator().manual_seed(3)
+    noisy = Correlated(Poisson(), point_spread_px).sample(clean[None, None], chance)[0, 0].numpy()
+    settings = {"model": "blindspot-tem", "detector_gain": 1, "steps": 10}
+    chosen = denoise(noisy, **settings).frames[0]
+    assert chosen.objective.startswith("NoiseResampling" if is_correlated else "ArchitecturalBlindSpot")
+    assert "correlated" not in chosen.message
+    told = denoise(noisy, objective="blind-spot", **settings).frames[0].message
+    assert ("correlated" in told) == is_correlated
+    if is_correlated:
+        assert "the objective blind-spot takes what they share for scene" in told
+        assert "set objective to resampling" in told

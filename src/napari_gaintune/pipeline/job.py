@@ -29,9 +29,16 @@ from .config import DenoiseConfig
 from .frames import select_frames
 from .model_choice import choose_model
 from .provenance import FrameRecord, provenance
-from .range_check import binning_notes, dose_notes, hot_pixel_notes, objective_notes, pixel_size_notes
+from .range_check import (
+    binning_notes,
+    correlation_notes,
+    dose_notes,
+    hot_pixel_notes,
+    objective_notes,
+    pixel_size_notes,
+)
 from .reports import DoneReport, FrameReport, Report, StepReport
-from .situation import situation_of
+from .situation import neighbours_correlation, situation_of
 
 Stop = Callable[[], bool]
 SHARED_FRAMES = 16  # of a series, evenly spaced, are kept in memory while one adaptation serves them all
@@ -50,10 +57,11 @@ class _Loaded:
 
 @dataclass(frozen=True)
 class _Adapted:
-    """How an adaptation ended: its last step, and the objective that tuned it, "" for none."""
+    """How an adaptation ended: its last step, the objective that tuned it, "" for none, and what is to be said of it."""
 
     last: Step = Step(0, None, None, 0)  # noqa: RUF009 - a frozen one
     objective: str = ""
+    notes: tuple[str, ...] = ()
 
 
 class DenoiseJob:
@@ -181,10 +189,13 @@ class DenoiseJob:
             return electron_scale(counts, card.dose_range_e_per_px, config.detector_offset)
         return unit_scale(counts, dtype)
 
-    def _objective(self, first: _Loaded) -> Objective:
+    def _objective(self, first: _Loaded, denoised: Tensor) -> tuple[Objective, tuple[str, ...]]:
+        """What to tune by, from the first frame and what the network makes of it, and what is to be said of that."""
         per_unit = first.scale.per_unit * self.binning  # a mean over binning**2 pixels has that much less noise
-        situation = situation_of(first.noisy, per_unit, self.config, self.denoiser, self.precision)
-        return build_objective(self.config.objective, situation)
+        neighbours = neighbours_correlation(first.noisy, denoised)
+        situation = situation_of(first.noisy, per_unit, neighbours, self.config, self.denoiser, self.precision)
+        objective = build_objective(self.config.objective, situation)
+        return objective, tuple(correlation_notes(neighbours, objective))
 
     def _adapt(
         self, handle: Handle, loaded: list[_Loaded], clock: Clock, stop: Stop
@@ -193,20 +204,20 @@ class DenoiseJob:
         first, adapted = loaded[0], _Adapted()
         if self.config.steps == 0:
             return adapted
-        objective = self._objective(first)
-        pseudo_clean = None
-        if objective.needs_pseudo_clean:
-            pseudo_clean = [
-                PREDICTIONS[self.config.orientations](handle.network, handle.seen(frame.noisy, place))
-                for place, frame in enumerate(loaded)
-                if not stop()
-            ]
-            if len(pseudo_clean) < len(loaded):
+        denoised: list[Tensor] = []
+        for place, frame in enumerate(loaded):
+            if stop():
                 return adapted
+            denoised.append(PREDICTIONS[self.config.orientations](handle.network, handle.seen(frame.noisy, place)))
+            if place == 0:
+                objective, notes = self._objective(first, denoised[0])
+            if not objective.needs_pseudo_clean:
+                break
+        pseudo_clean = denoised if objective.needs_pseudo_clean else None
         chance = random_stream(self.config.seed, first.index)
         frames = Frames.build([f.noisy for f in loaded], pseudo_clean, CROP_MARGIN_PX, chance)
         for step in adapt(handle, frames, objective, self.config, chance, stop):
-            adapted = _Adapted(step, repr(objective))
+            adapted = _Adapted(step, repr(objective), notes)
             preview = None
             if clock.preview_due():
                 with clock.making_preview():
@@ -227,8 +238,10 @@ class DenoiseJob:
         is_first = all(record.scale is None for record in self.records)  # of those that are not constant
         if is_first:
             notes = self._size_notes() + notes
-        if last.step > 0 and last.best_step == 0 and (is_first or self.config.series == "episodic"):
-            notes.append("no step clearly beat the pre-trained network, so its result is kept")
+        if is_first or self.config.series == "episodic":
+            notes += adapted.notes
+            if last.step > 0 and last.best_step == 0:
+                notes.append("no step clearly beat the pre-trained network, so its result is kept")
         return FrameReport(
             loaded.index, loaded.position, len(self.frames), image, last.step, last.best_step, last.best_step > 0,
             "; ".join(notes), loaded.scale, adapted.objective, dose,

@@ -8,10 +8,12 @@ import numpy as np
 from scipy.ndimage import median_filter
 
 from ..adaptation.config import AdaptationConfig
+from ..adaptation.objectives import Objective
 from ..image import Float32
 from ..models.card import ModelCard
 from ..noise.intensity import IntensityScale
 from .reports import GUESS
+from .situation import is_correlated
 
 TOLERANCE = 0.01
 GAUSSIAN_FROM_E_PER_PX = 10.0
@@ -79,6 +81,17 @@ def objective_notes(config: AdaptationConfig, is_blind: bool, dose_e_per_px: flo
     return [
         f"SURE was told that the noise is Gaussian, which counts of {dose_e_per_px:.2g} e⁻/px are not: it can do great harm "
         "to this model; set noise to poisson"
+    ]
+
+
+def correlation_notes(neighbours: tuple[float, float], objective: Objective) -> list[str]:
+    """A note if neighbouring pixels' noise is correlated by so much along x and y, and ``objective`` takes it for scene."""
+    if not is_correlated(neighbours) or not objective.looks_at_frame:
+        return []
+    x, y = neighbours
+    return [
+        f"the noise of neighbouring pixels is correlated ({x:.2f} along x, {y:.2f} along y), and the objective "
+        f"{objective.name} takes what they share for scene: it may bring noise back; set objective to resampling"
     ]
 
 

@@ -12,7 +12,7 @@ from .situation import NOISES, Situation
 from .subsampling import Neighbor2Neighbor, ZeroShotNoise2Noise
 
 OBJECTIVES: dict[str, Callable[[Situation], Objective]] = {
-    "auto": lambda now: ArchitecturalBlindSpot() if now.is_blind else now.resampling(),
+    "auto": lambda now: now.automatic(),
     "blind-spot": lambda now: ArchitecturalBlindSpot() if now.is_blind else MaskedBlindSpot(),
     "blind-spot-architectural": lambda now: ArchitecturalBlindSpot(),
     "blind-spot-masked": lambda now: MaskedBlindSpot(),

@@ -11,6 +11,7 @@ from ...errors import NoiseModelError
 from ...noise.models import Gaussian, GaussianOfAnyLevel, NoiseModel, Poisson, PoissonGaussian
 from ..config import NoiseName
 from .base import Objective
+from .blindspot import ArchitecturalBlindSpot
 from .resampling import NoiseResampling
 from .restored import Restored
 from .sure import SureGaussian, SurePoisson, SurePoissonGaussian
@@ -21,7 +22,10 @@ HIGHEST_UNKNOWN_SD = 50 / 255  # of the grey range: what Lee et al. 2020 draw up
 
 @dataclass(frozen=True)
 class Situation:
-    """``noise_sd`` of all noise taken as Gaussian, and ``read_noise_sd`` of that beside counted electrons; model's unit."""
+    """``noise_sd`` of all noise taken as Gaussian, and ``read_noise_sd`` of that beside counted electrons; model's unit.
+
+    ``is_correlated``: the noise of a pixel tells that of its neighbours.
+    """
 
     is_blind: bool
     intensity_unit: str
@@ -29,6 +33,7 @@ class Situation:
     noise_sd: float
     compute_dtype: torch.dtype = torch.float32
     read_noise_sd: float = 0.0
+    is_correlated: bool = False
 
     @property
     def noise_kind(self) -> str:
@@ -37,6 +42,10 @@ class Situation:
 
     def noise_model(self) -> NoiseModel:
         return NOISES[self.noise_kind].drawn(self)
+
+    def automatic(self) -> Objective:
+        """A blind spot that neighbours can look into is none."""
+        return ArchitecturalBlindSpot() if self.is_blind and not self.is_correlated else self.resampling()
 
     def sure(self) -> Objective:
         return NOISES[self.noise_kind].sure(self)
