@@ -34,11 +34,12 @@ from .range_check import (
     correlation_notes,
     dose_notes,
     hot_pixel_notes,
+    line_notes,
     objective_notes,
     pixel_size_notes,
 )
 from .reports import DoneReport, FrameReport, Report, StepReport
-from .situation import neighbours_correlation, situation_of
+from .situation import Neighbours, situation_of
 
 Stop = Callable[[], bool]
 SHARED_FRAMES = 16  # of a series, evenly spaced, are kept in memory while one adaptation serves them all
@@ -189,13 +190,15 @@ class DenoiseJob:
             return electron_scale(counts, card.dose_range_e_per_px, config.detector_offset)
         return unit_scale(counts, dtype)
 
-    def _objective(self, first: _Loaded, denoised: Tensor) -> tuple[Objective, tuple[str, ...]]:
-        """What to tune by, from the first frame and what the network makes of it, and what is to be said of that."""
+    def _objective(self, first: _Loaded, denoised: Tensor) -> tuple[Objective | None, tuple[str, ...]]:
+        """What to tune by, None for nothing, from a frame and what the network makes of it, and what to say of that."""
         per_unit = first.scale.per_unit * self.binning  # a mean over binning**2 pixels has that much less noise
-        neighbours = neighbours_correlation(first.noisy, denoised)
+        neighbours = Neighbours.of(first.noisy, denoised)
         situation = situation_of(first.noisy, per_unit, neighbours, self.config, self.denoiser, self.precision)
         objective = build_objective(self.config.objective, situation)
-        return objective, tuple(correlation_notes(neighbours, objective))
+        if neighbours.share_lines and self.config.objective == "auto":
+            return None, tuple(line_notes(neighbours, is_kept=True))
+        return objective, (*correlation_notes(neighbours, objective), *line_notes(neighbours, is_kept=False))
 
     def _adapt(
         self, handle: Handle, loaded: list[_Loaded], clock: Clock, stop: Stop
@@ -204,15 +207,17 @@ class DenoiseJob:
         first, adapted = loaded[0], _Adapted()
         if self.config.steps == 0:
             return adapted
-        denoised: list[Tensor] = []
-        for place, frame in enumerate(loaded):
+        if stop():
+            return adapted
+        denoise = PREDICTIONS[self.config.orientations]
+        denoised = [denoise(handle.network, handle.seen(first.noisy))]
+        objective, notes = self._objective(first, denoised[0])
+        if objective is None:
+            return replace(adapted, notes=notes)
+        for place, frame in enumerate(loaded[1:] if objective.needs_pseudo_clean else [], start=1):
             if stop():
                 return adapted
-            denoised.append(PREDICTIONS[self.config.orientations](handle.network, handle.seen(frame.noisy, place)))
-            if place == 0:
-                objective, notes = self._objective(first, denoised[0])
-            if not objective.needs_pseudo_clean:
-                break
+            denoised.append(denoise(handle.network, handle.seen(frame.noisy, place)))
         pseudo_clean = denoised if objective.needs_pseudo_clean else None
         chance = random_stream(self.config.seed, first.index)
         frames = Frames.build([f.noisy for f in loaded], pseudo_clean, CROP_MARGIN_PX, chance)

@@ -13,7 +13,7 @@ from ..image import Float32
 from ..models.card import ModelCard
 from ..noise.intensity import IntensityScale
 from .reports import GUESS
-from .situation import is_correlated
+from .situation import Neighbours
 
 TOLERANCE = 0.01
 GAUSSIAN_FROM_E_PER_PX = 10.0
@@ -84,14 +84,29 @@ def objective_notes(config: AdaptationConfig, is_blind: bool, dose_e_per_px: flo
     ]
 
 
-def correlation_notes(neighbours: tuple[float, float], objective: Objective) -> list[str]:
-    """A note if neighbouring pixels' noise is correlated by so much along x and y, and ``objective`` takes it for scene."""
-    if not is_correlated(neighbours) or not objective.looks_at_frame:
+def correlation_notes(neighbours: Neighbours, objective: Objective) -> list[str]:
+    """A note if neighbours share noise that ``objective`` takes for scene."""
+    if not neighbours.are_correlated or not objective.looks_at_frame:
         return []
-    x, y = neighbours
     return [
-        f"the noise of neighbouring pixels is correlated ({x:.2f} along x, {y:.2f} along y), and the objective "
-        f"{objective.name} takes what they share for scene: it may bring noise back; set objective to resampling"
+        f"the noise of neighbouring pixels is correlated ({neighbours.along_x:.2f} along x, {neighbours.along_y:.2f} along "
+        f"y), and the objective {objective.name} takes what they share for scene: it may bring noise back; set objective "
+        "to resampling"
+    ]
+
+
+def line_notes(neighbours: Neighbours, is_kept: bool) -> list[str]:
+    """A note if rows or columns share noise; ``is_kept``: the pre-trained result is, because of it."""
+    if not neighbours.share_lines:
+        return []
+    what = (
+        "so the pre-trained result is kept; subtract the offsets of the lines first, or choose an objective"
+        if is_kept
+        else "and look at the result for stripes; subtract the offsets of the lines first"
+    )
+    return [
+        f"whole rows or columns share {100 * neighbours.lines:.0f} % of the noise's variance, which adapting may take for "
+        f"scene, {what}"
     ]
 
 

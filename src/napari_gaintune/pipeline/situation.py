@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -13,30 +16,55 @@ from ..noise.level import noise_sd, read_noise_sd
 from .config import DenoiseConfig
 
 # Of neighbours, along x or y. What a network leaves of independent noise stayed below 0.012 on simulated frames of 0.1 to
-# 10 e-/px; a real camera has 0.09, a scan 0.14, a point spread of half a pixel 0.4.
+# 10 e-/px; a real camera has 0.09, a scan 0.14, a point spread of half a pixel 0.26.
 CORRELATED_FROM = 0.05
+# Of the variance. Under row noise of 0.08 resampling lost up to 3 dB, of 0.26 up to 20: a network that looks for lattices
+# finds one in the rows. Under 0.01 it lost 0.2 dB at most, and on a real camera of 0.045 it gained.
+SHARED_BY_LINES_FROM = 0.06
 
 
-def neighbours_correlation(noisy: Tensor, denoised: Tensor) -> tuple[float, float]:
-    """That of neighbouring pixels' noise along x and y, from what the network took away; (h, w) each.
+@dataclass(frozen=True)
+class Neighbours:
+    """What pixels share of their noise: the correlation of neighbours along x and y; the part that whole lines share.
 
-    The scene is gone from it in the main, which no filter would achieve without correlating the noise. (0, 0) where nothing
-    was taken away, or the frame is too small to tell.
+    That part, of the variance, is the larger one of rows and columns.
     """
-    try:
-        found = noise_correlation((noisy - denoised).numpy())
-    except NoiseModelError:
-        return 0.0, 0.0
-    return found.along_x[0], found.along_y[0]
 
+    along_x: float = 0.0
+    along_y: float = 0.0
+    lines: float = 0.0
 
-def is_correlated(neighbours: tuple[float, float]) -> bool:
-    """Whether neighbours share so much of their noise, along x or y, that they cannot be taken as independent."""
-    return max(map(abs, neighbours)) > CORRELATED_FROM
+    @classmethod
+    def of(cls, noisy: Tensor, denoised: Tensor) -> Neighbours:
+        """From what the network took away of a frame; (h, w) each.
+
+        The scene is gone from it in the main, which no filter would achieve without correlating the noise. Nothing is
+        shared where nothing was taken away, or the frame is too small to tell. Lines are compared with the next ones, from
+        which their noise differs and what may be left of a scene hardly does.
+        """
+        taken = (noisy - denoised).numpy()
+        try:
+            found = noise_correlation(taken)
+            rows = noise_correlation(np.diff(taken, axis=0)).row_noise_sd
+            columns = noise_correlation(np.diff(taken, axis=1)).column_noise_sd
+        except NoiseModelError:
+            return cls()
+        # a difference of two lines has the variance of both
+        return cls(found.along_x[0], found.along_y[0], max(rows, columns) ** 2 / 2 / float(taken.var(dtype=np.float64)))
+
+    @property
+    def are_correlated(self) -> bool:
+        """Whether neighbours share so much that they cannot be taken as independent."""
+        return max(abs(self.along_x), abs(self.along_y)) > CORRELATED_FROM
+
+    @property
+    def share_lines(self) -> bool:
+        """Whether rows or columns share so much that adapting would take them for scene."""
+        return self.lines > SHARED_BY_LINES_FROM
 
 
 def situation_of(
-    noisy: Tensor, input_per_unit: float, neighbours: tuple[float, float], config: DenoiseConfig, denoiser: Denoiser,
+    noisy: Tensor, input_per_unit: float, neighbours: Neighbours, config: DenoiseConfig, denoiser: Denoiser,
     compute_dtype: torch.dtype,
 ) -> Situation:  # fmt: skip
     """The situation of a frame (h, w) in the model's unit; a noise level that was given is one in the input's.
@@ -51,5 +79,5 @@ def situation_of(
         noise_sd=given or noise_sd(frame),
         compute_dtype=compute_dtype,
         read_noise_sd=given or read_noise_sd(frame),
-        is_correlated=is_correlated(neighbours),
+        is_correlated=neighbours.are_correlated,
     )
