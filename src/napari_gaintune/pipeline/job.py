@@ -183,7 +183,7 @@ class DenoiseJob:
 
     def _objective(self, first: _Loaded) -> Objective:
         per_unit = first.scale.per_unit * self.binning  # a mean over binning**2 pixels has that much less noise
-        situation = situation_of(first.noisy, per_unit, self.config, self.denoiser, self.precision)
+        situation = situation_of(first.noisy, per_unit, self.config, self.denoiser)
         return build_objective(self.config.objective, situation)
 
     def _adapt(

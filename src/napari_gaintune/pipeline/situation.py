@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor
 
 from ..adaptation.objectives import Situation
@@ -11,9 +10,7 @@ from ..noise.level import noise_sd, read_noise_sd
 from .config import DenoiseConfig
 
 
-def situation_of(
-    noisy: Tensor, input_per_unit: float, config: DenoiseConfig, denoiser: Denoiser, compute_dtype: torch.dtype
-) -> Situation:
+def situation_of(noisy: Tensor, input_per_unit: float, config: DenoiseConfig, denoiser: Denoiser) -> Situation:
     """The situation of a frame (h, w) in the model's unit; a noise level that was given is one in the input's.
 
     ``input_per_unit`` is how much of the input's noise level is one of the model's unit.
@@ -24,6 +21,6 @@ def situation_of(
         intensity_unit=denoiser.card.intensity_unit,
         noise=config.noise,
         noise_sd=given or noise_sd(frame),
-        compute_dtype=compute_dtype,
+        compute_dtype=denoiser.network.compute_dtype,
         read_noise_sd=given or read_noise_sd(frame),
     )
