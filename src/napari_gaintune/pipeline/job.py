@@ -74,10 +74,7 @@ class DenoiseJob:
         shared = config.series == "shared"
         self.start = starting_state(config, self.denoiser.card)
         check_saving(config, self.frames)
-        has_heads, has_ain = bool(network.heads), bool(network.noise_parts)
-        check_cell(
-            Cell(config.parameters, config.objective, config.noise, network.is_blind, has_heads, has_ain, unit, shared)
-        )
+        check_cell(Cell.of(network, unit, config, shared))
         pixel_size_nm = series.calibration.pixel_size_nm
         self.binning = binning_for(pixel_size_nm, self.denoiser.card) if config.scale == "auto" else 1
         smallest = self.denoiser.smallest_frame_px * self.binning
