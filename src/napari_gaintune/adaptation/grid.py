@@ -6,14 +6,18 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from ..errors import GaintuneError, SettingError
-from .config import NoiseName, ObjectiveName
+from ..models.networks import Network
+from .config import AdaptationConfig, NoiseName, ObjectiveName
 from .objectives import Situation, build_objective
-from .parameters import choice_of
+from .parameters import NO_WEIGHTS, choice_of, no_layers
 
 
 @dataclass(frozen=True)
 class Cell:
-    """One adaptation that is asked for; ``shared``: one state is to serve frames it was not adapted to."""
+    """One adaptation that is asked for; ``shared``: one state is to serve frames it was not adapted to.
+
+    ``has_layers``: the network's layers are known one by one; ``has_weights``: it has weights that can move.
+    """
 
     parameters: str = "channel-gains"
     objective: ObjectiveName = "auto"
@@ -23,6 +27,24 @@ class Cell:
     has_ain: bool = False
     intensity_unit: str = "electrons"
     shared: bool = False
+    has_layers: bool = True
+    has_weights: bool = True
+
+    @classmethod
+    def of(cls, network: Network, intensity_unit: str, config: AdaptationConfig, shared: bool) -> Cell:
+        """What ``config`` asks of ``network``, which computes in that unit."""
+        return cls(
+            config.parameters,
+            config.objective,
+            config.noise,
+            network.is_blind,
+            bool(network.heads),
+            bool(network.noise_parts),
+            intensity_unit,
+            shared,
+            network.has_layers,
+            any(True for _ in network.parameters()),
+        )
 
 
 def of_one_frame(cell: Cell) -> str:
@@ -65,6 +87,17 @@ def adaptive_normalisation(cell: Cell) -> str:
     )
 
 
+def layers_of_ours(cell: Cell) -> str:
+    """Gains, and the first and the last layer, are those of layers that can be told apart."""
+    needs_layers = cell.parameters in ("channel-gains", "first-layer", "last-layer")
+    return no_layers(cell.parameters) if needs_layers and not cell.has_layers else ""
+
+
+def weights_that_move(cell: Cell) -> str:
+    """A frozen program has none."""
+    return NO_WEIGHTS if cell.parameters == "all-weights" and not cell.has_weights else ""
+
+
 def noise_that_can_be(cell: Cell) -> str:
     """Some noises mean nothing in some units; the objective itself says so."""
     try:
@@ -79,6 +112,8 @@ RULES: tuple[Callable[[Cell], str], ...] = (
     blind_by_make,
     two_tasks,
     adaptive_normalisation,
+    layers_of_ours,
+    weights_that_move,
     noise_that_can_be,
 )
 

@@ -27,15 +27,17 @@ def add_model(
 ) -> int:
     """Add a network of your own to the list of models.
 
-    The weights are copied into a folder of yours. If a card lies beside the file, NAME.json as a training writes it,
-    nothing else need be told.
+    The file is copied into a folder of yours. If a card lies beside it, NAME.json as a training writes it, nothing else
+    need be told. Weights of one of our architectures can be adapted in every way; a TorchScript program may be any
+    network, is measured for a minute or so, and takes --parameters all-weights or input-offset.
 
     Parameters
     ----------
     file
-        A .safetensors file; never a pickle (.pt, .pth), which would run code when it is read.
+        A .safetensors file, or a TorchScript program, .torchscript or .ts, of a network (b, 1, h, w) float32 to the same;
+        never a pickle (.pt, .pth) or an exported program (.pt2), which would run code when it is read.
     architecture
-        aindnet, blindspot-unet, dilated-unet, dncnn, multi-task or unet.
+        Of weights: aindnet, blindspot-unet, dilated-unet, dncnn, multi-task or unet.
     option
         What the architecture takes, such as: --option depth=17 width=64 bias=true
     unit
@@ -43,7 +45,7 @@ def add_model(
     name
         What it is called in the list; the file's name if you give none.
     modality
-        What it was trained for: HRTEM, STEM, TEM or any word of yours; it is chosen by itself for the first three.
+        What it was trained for: HRTEM, STEM, TEM or any word of yours; for the first three weights are chosen by itself.
     dose
         Lowest and highest dose it knows, in electrons per pixel.
     pixel_size

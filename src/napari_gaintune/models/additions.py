@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +15,15 @@ from safetensors import SafetensorError
 from torch import Tensor
 
 from ..errors import ModelError
-from .card import ModelCard
-from .catalogue import WEIGHTS_FOLDER, load_network, read_card, save_model, user_folder
+from .card import PROGRAM, ModelCard
+from .catalogue import PROGRAM_SUFFIX, WEIGHTS_FOLDER, load_network, read_card, save_content, save_model, user_folder
 from .foreign import with_our_names
+from .measuring import measure_program
 from .networks import Network
+from .programs import read_program
 
 TRIAL_PX = 64
+PROGRAM_SUFFIXES = (PROGRAM_SUFFIX, ".ts")
 PLACEHOLDERS = {
     "modality": "any", "trained_on": "not told", "objective": "not told", "recipe": "added by the user",
     "licence": "not told",
@@ -27,12 +31,23 @@ PLACEHOLDERS = {
 
 
 def add_model(file: Path, told: dict[str, Any], overwrite: bool = False) -> ModelCard:
-    """Take a ``.safetensors`` file into the user's folder; returns the card it is listed by.
+    """Take a ``.safetensors`` file, or a TorchScript program, into the user's folder; returns the card it is listed by.
 
     ``told`` are fields of a ModelCard; a card beside the file, NAME.json as a training writes it, is read first and gives
-    way to them. Without either, ``architecture`` and ``intensity_unit`` have to be told. The weights must fit the
-    architecture, and give finite values. Raises ModelError with the rule and the cure.
+    way to them. Without either, ``intensity_unit`` has to be told, and of weights ``architecture``: they must fit it, and
+    give finite values. Of a program the architecture is that it is one, and its options are measured. Raises ModelError
+    with the rule and the cure.
     """
+    try:
+        if file.suffix in PROGRAM_SUFFIXES:
+            return _add_program(file, told, overwrite)
+        return _add_weights(file, told, overwrite)
+    except ValidationError as error:
+        problem = error.errors()[0]
+        raise ModelError(f"{problem['loc'][0]} = {problem['input']!r}: {problem['msg'].lower()}") from error
+
+
+def _add_weights(file: Path, told: dict[str, Any], overwrite: bool) -> ModelCard:
     weights = _weights(file)
     fields = _fields(file, told)
     network = load_network(
@@ -40,11 +55,23 @@ def add_model(file: Path, told: dict[str, Any], overwrite: bool = False) -> Mode
     )
     _check_output(network, file)
     check_name(fields["name"], overwrite)
+    return save_model(network, fields, user_folder())
+
+
+def _add_program(file: Path, told: dict[str, Any], overwrite: bool) -> ModelCard:
+    if told.get("options") or told.get("architecture", "") not in ("", PROGRAM):
+        raise ModelError(
+            f"{file.name}: a TorchScript program has no architecture and no options of ours, what counts is measured; leave "
+            "them out"
+        )
+    fields = _fields(file, told | {"architecture": PROGRAM})
+    check_name(fields["name"], overwrite)  # before the measuring, which takes its time
     try:
-        return save_model(network, fields, user_folder())
-    except ValidationError as error:
-        problem = error.errors()[0]
-        raise ModelError(f"{problem['loc'][0]} = {problem['input']!r}: {problem['msg'].lower()}") from error
+        content = file.read_bytes()
+    except OSError as error:
+        raise ModelError(f"{file.name}: cannot be read ({error}); check the path") from error
+    fields["options"] = asdict(measure_program(read_program(content, file.name), file.name))
+    return save_content(content, fields, user_folder())
 
 
 def parse_options(options: Sequence[str]) -> dict[str, int | bool]:
@@ -64,10 +91,15 @@ def parse_options(options: Sequence[str]) -> dict[str, int | bool]:
 
 
 def _weights(file: Path) -> dict[str, Tensor]:
+    if file.suffix == ".pt2":
+        raise ModelError(
+            f"{file.name}: a program of torch.export is not taken, as torch unpickles parts of it when it reads it, and a "
+            "pickle runs code; save it as TorchScript, with torch.jit.script and torch.jit.save, as NAME.torchscript"
+        )
     if file.suffix != ".safetensors":
         raise ModelError(
-            f"{file.name}: only .safetensors files are taken, as a pickle (.pt, .pth) runs code when it is read; save the "
-            "weights with safetensors.torch.save_file"
+            f"{file.name}: only .safetensors and .torchscript files are taken, as a pickle (.pt, .pth) runs code when it is "
+            "read; save the weights with safetensors.torch.save_file, or name a TorchScript program NAME.torchscript"
         )
     try:
         return safetensors.torch.load(file.read_bytes())

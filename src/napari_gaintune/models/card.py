@@ -8,6 +8,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+PROGRAM = "torchscript"  # the architecture of a card whose network is a TorchScript program
+
 
 class ModelCard(BaseModel):
     """Written by the training recipe, kept as JSON beside the weights, shown to the user.
@@ -35,6 +37,11 @@ class ModelCard(BaseModel):
     licence: str
     note: str = ""
     sha256: str
+
+    @property
+    def is_program(self) -> bool:
+        """Whether the network is a TorchScript program, and not weights of one of our architectures."""
+        return self.architecture == PROGRAM
 
     def summary(self) -> str:
         """A few lines for a tool tip or a terminal."""

@@ -1,4 +1,4 @@
-"""The shipped models and the user's own, and loading and saving of any: safetensors with a hash, never a pickle."""
+"""The shipped models and the user's own, and loading and saving of any: files with a hash, never a pickle."""
 
 from __future__ import annotations
 
@@ -19,8 +19,10 @@ from ..errors import ModelError
 from .card import ModelCard
 from .denoiser import Denoiser
 from .networks import Network, build_network
+from .programs import program_network
 
 WEIGHTS_FOLDER = Path(__file__).parent / "weights"
+WEIGHTS_SUFFIX, PROGRAM_SUFFIX = ".safetensors", ".torchscript"
 
 
 USER_FOLDER_VARIABLE = "NAPARI_GAINTUNE_MODELS"
@@ -46,9 +48,10 @@ def read_card(path: Path) -> ModelCard:
 
 
 def load_denoiser(name: str | os.PathLike[str]) -> Denoiser:
-    """A pre-trained denoiser by its name in the catalogue, or by the path of a ``.safetensors`` file with its card.
+    """A pre-trained denoiser by its name in the catalogue, or by the path of its file with the card beside it.
 
-    Raises ModelError for an unknown name, a missing card, a wrong hash, or weights that do not fit the architecture.
+    Raises ModelError for an unknown name, a missing card, a wrong hash, weights that do not fit the architecture, or a
+    program that does more than compute.
     """
     weights, card = find_weights(os.fspath(name)), find_card(name)
     try:
@@ -61,6 +64,8 @@ def load_denoiser(name: str | os.PathLike[str]) -> Denoiser:
             f"{weights.name}: the file's SHA-256 is {found[:12]}…, its card says {card.sha256[:12]}…; the file is damaged "
             "or not the one the card describes, install the model again"
         )
+    if card.is_program:
+        return Denoiser(card=card, network=program_network(content, card.options, weights.name))
     try:
         state = safetensors.torch.load(content)
     except SafetensorError as error:
@@ -83,12 +88,25 @@ def load_network(
 def save_model(network: Network, card_fields: dict[str, Any], folder: Path = WEIGHTS_FOLDER) -> ModelCard:
     """Write NAME.safetensors and NAME.json into ``folder``; the hash is computed here. Returns the card."""
     state = {key: value.detach().float().contiguous().cpu() for key, value in network.state_dict().items()}
-    content = safetensors.torch.save(state)
+    return save_content(safetensors.torch.save(state), card_fields, folder)
+
+
+def save_content(content: bytes, card_fields: dict[str, Any], folder: Path) -> ModelCard:
+    """Write the bytes of weights or of a program, and their card, as ``save_model`` does; a model of that name goes."""
     card = ModelCard(**card_fields, sha256=hashlib.sha256(content).hexdigest())
+    path = folder / f"{card.name}.json"
     folder.mkdir(parents=True, exist_ok=True)
-    _write_whole(folder / f"{card.name}.safetensors", content)
-    save_card(card, folder / f"{card.name}.json")
+    _write_whole(path.with_suffix(suffix_of(card)), content)
+    save_card(card, path)
+    path.with_suffix(WEIGHTS_SUFFIX if card.is_program else PROGRAM_SUFFIX).unlink(
+        missing_ok=True
+    )  # of one it replaces
     return card
+
+
+def suffix_of(card: ModelCard) -> str:
+    """What the name of the file beside a card ends in."""
+    return PROGRAM_SUFFIX if card.is_program else WEIGHTS_SUFFIX
 
 
 def save_card(card: ModelCard, path: Path) -> None:
@@ -108,12 +126,15 @@ def find_card(name: str | os.PathLike[str]) -> ModelCard:
 
 
 def find_weights(name: str) -> Path:
-    """Where the weights of a model of the catalogue are, or those of a path. Raises ModelError where there are none."""
+    """Where the weights or the program of a model of the catalogue are, or those of a path.
+
+    Raises ModelError where there are none.
+    """
     path = Path(name)
-    if path.suffix == ".safetensors":
+    if path.suffix in (WEIGHTS_SUFFIX, PROGRAM_SUFFIX):
         if not path.is_file():
             raise ModelError(
-                f"{name}: no such file; give the path of a .safetensors file with its .json card beside it"
+                f"{name}: no such file; give the path of a {path.suffix} file with its .json card beside it"
             )
         return path
     known = {card.stem: card for folder in (user_folder(), WEIGHTS_FOLDER) for card in sorted(folder.glob("*.json"))}
@@ -121,4 +142,4 @@ def find_weights(name: str) -> Path:
         near = get_close_matches(name, known, 1)
         meant = f"did you mean {near[0]}? " if near else ""
         raise ModelError(f"model {name!r} is unknown; {meant}there are {', '.join(sorted(known)) or 'none installed'}")
-    return known[name].with_suffix(".safetensors")
+    return known[name].with_suffix(suffix_of(read_card(known[name])))

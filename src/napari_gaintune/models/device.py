@@ -58,6 +58,11 @@ def has_bfloat16_matrix_unit() -> bool:
 OUT_OF_MEMORY = ("DefaultCPUAllocator", "not enough memory", "can't allocate memory", "out of memory")
 
 
+def is_memory_error(error: RuntimeError) -> bool:
+    """Whether torch ran out of memory: it has a type of its own for that on a GPU only."""
+    return isinstance(error, torch.OutOfMemoryError) or any(phrase in str(error) for phrase in OUT_OF_MEMORY)
+
+
 @contextmanager
 def memory_errors_named(device: torch.device) -> Iterator[None]:
     """Turns out-of-memory errors, with torch a bare RuntimeError on the CPU, into a DeviceError with the cure."""
@@ -66,6 +71,6 @@ def memory_errors_named(device: torch.device) -> Iterator[None]:
     except (MemoryError, torch.OutOfMemoryError) as error:
         raise DeviceError(f"{device}: out of memory; choose smaller crops (crop_size_px) or fewer frames") from error
     except RuntimeError as error:
-        if not any(phrase in str(error) for phrase in OUT_OF_MEMORY):
+        if not is_memory_error(error):
             raise
         raise DeviceError(f"{device}: out of memory; choose smaller crops (crop_size_px) or fewer frames") from error

@@ -21,10 +21,9 @@ def predict(network: Network, frame: Tensor, tile_px: int = TILE_PX) -> Tensor:
     so that the result differs from a prediction in one piece only by the rounding of a different order of sums; with an
     AINDNet, which normalises, this holds up to 1024 px, and of a larger frame its middle says how.
     """
-    device = next(network.parameters()).device
     out = torch.empty_like(frame)
     with torch.no_grad():
-        prepared = network.whole_frame(frame.to(device)[None, None])
+        prepared = network.whole_frame(frame.to(network.device)[None, None])
         is_one_tile = max(frame.shape) <= tile_px
         with nullcontext() if is_one_tile else network.as_parts_of(prepared):
             _fill_in_tiles(out, network, prepared, tile_px)

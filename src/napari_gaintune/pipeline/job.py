@@ -83,10 +83,7 @@ class DenoiseJob:
         shared = config.series == "shared"
         self.start = starting_state(config, self.denoiser.card)
         check_saving(config, self.frames)
-        has_heads, has_ain = bool(network.heads), bool(network.noise_parts)
-        check_cell(
-            Cell(config.parameters, config.objective, config.noise, network.is_blind, has_heads, has_ain, unit, shared)
-        )
+        check_cell(Cell.of(network, unit, config, shared))
         pixel_size_nm = series.calibration.pixel_size_nm
         self.binning = binning_for(pixel_size_nm, self.denoiser.card) if config.scale == "auto" else 1
         smallest = self.denoiser.smallest_frame_px * self.binning
@@ -194,7 +191,7 @@ class DenoiseJob:
         """What to tune by, None for nothing, from a frame and what the network makes of it, and what to say of that."""
         per_unit = first.scale.per_unit * self.binning  # a mean over binning**2 pixels has that much less noise
         neighbours = Neighbours.of(first.noisy, denoised)
-        situation = situation_of(first.noisy, per_unit, neighbours, self.config, self.denoiser, self.precision)
+        situation = situation_of(first.noisy, per_unit, neighbours, self.config, self.denoiser)
         objective = build_objective(self.config.objective, situation)
         if neighbours.share_lines and self.config.objective == "auto":
             return None, tuple(line_notes(neighbours, is_kept=True))

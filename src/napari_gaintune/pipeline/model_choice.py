@@ -36,7 +36,8 @@ def choose_model(series: FrameSeries, config: DenoiseConfig, first_frame: int) -
         return Choice(config.model, "")
     pixel_size_nm = series.calibration.pixel_size_nm
     modality, why = _modality(config, pixel_size_nm, getattr(series, "is_scanned", False))
-    counting = [card for card in list_models() if card.intensity_unit == "electrons"]
+    # a program has no channel gains, which the default method moves: whoever wants one names it
+    counting = [card for card in list_models() if card.intensity_unit == "electrons" and not card.is_program]
     if not counting:
         raise ModelError("no model for electron micrographs is installed; name one with --model, or install again")
     own = [card for card in counting if card.modality == modality]

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 from torch import Tensor
 
 from ..adaptation.objectives import Situation
@@ -64,9 +63,8 @@ class Neighbours:
 
 
 def situation_of(
-    noisy: Tensor, input_per_unit: float, neighbours: Neighbours, config: DenoiseConfig, denoiser: Denoiser,
-    compute_dtype: torch.dtype,
-) -> Situation:  # fmt: skip
+    noisy: Tensor, input_per_unit: float, neighbours: Neighbours, config: DenoiseConfig, denoiser: Denoiser
+) -> Situation:
     """The situation of a frame (h, w) in the model's unit; a noise level that was given is one in the input's.
 
     ``input_per_unit`` is how much of the input's noise level is one of the model's unit.
@@ -77,7 +75,7 @@ def situation_of(
         intensity_unit=denoiser.card.intensity_unit,
         noise=config.noise,
         noise_sd=given or noise_sd(frame),
-        compute_dtype=compute_dtype,
+        compute_dtype=denoiser.network.compute_dtype,
         read_noise_sd=given or read_noise_sd(frame),
         is_correlated=neighbours.are_correlated,
     )

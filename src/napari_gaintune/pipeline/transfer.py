@@ -17,7 +17,7 @@ from ..adaptation.grid import Cell, check_cell
 from ..adaptation.loop import CROP_MARGIN_PX, Step, adapt
 from ..adaptation.objectives.referenced import ErrorToReference
 from ..adaptation.parameters import choice_of, tuned
-from ..errors import OutputError, SettingError
+from ..errors import ModelError, OutputError, SettingError
 from ..models.additions import add_model, check_name
 from ..models.card import ModelCard
 from ..models.catalogue import load_denoiser, save_model, user_folder
@@ -60,6 +60,11 @@ class TransferJob:
         self.device = choose_device(config.device)
         self.denoiser = load_denoiser(config.model)
         network, unit = self.denoiser.network, self.denoiser.card.intensity_unit
+        if self.denoiser.card.is_program:
+            raise ModelError(
+                f"{self.denoiser.card.name}: a transfer writes weights of one of our architectures, and this is a "
+                "TorchScript program; adapt it by denoise --parameters all-weights --save-adapted, or train it anew"
+            )
         _check_parameters(config.parameters, network, unit)
         files = find_pairs(self.folder)
         self.pairs = load_pairs(files, self.denoiser, config)

@@ -11,9 +11,9 @@ from ...errors import SettingError
 from ...models.denoiser import Denoiser
 from ...models.networks import Network
 from .gains import channel_gains, merge
-from .handle import Handle, Shapes, State
+from .handle import Handle, Shapes, State, no_layers
 from .offset import input_offset
-from .weights import ain, all_weights, first_layer, heads, last_layer
+from .weights import NO_WEIGHTS, ain, all_weights, first_layer, heads, last_layer
 
 
 @dataclass(frozen=True)
@@ -74,4 +74,15 @@ def step_size(parameters: str, wished: float) -> float:
     return wished or choice_of(parameters).learning_rate
 
 
-__all__ = ["PARAMETERS", "Choice", "Handle", "State", "choice_of", "merge", "step_size", "tuned"]
+__all__ = [
+    "NO_WEIGHTS",
+    "PARAMETERS",
+    "Choice",
+    "Handle",
+    "State",
+    "choice_of",
+    "merge",
+    "no_layers",
+    "step_size",
+    "tuned",
+]

@@ -9,9 +9,10 @@ from copy import deepcopy
 import torch
 from torch import Tensor, nn
 
+from ...errors import SettingError
 from ...models.layers import Conv2d, scale_filters
 from ...models.networks import Network
-from .handle import Handle, Shapes
+from .handle import Handle, Shapes, no_layers
 
 
 class Gains(Handle):
@@ -27,6 +28,8 @@ def channel_gains(network: Network, shapes: Shapes = ()) -> Iterator[Gains]:
 
     Convolutions that the denoised image does not pass through are left out: nothing would move their gains.
     """
+    if not network.has_layers:
+        raise SettingError(no_layers("channel-gains"))
     layers = _convolutions(network)
     gains = {}
     for name, layer in layers.items():

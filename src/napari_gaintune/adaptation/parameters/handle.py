@@ -14,6 +14,14 @@ State = list[Tensor]
 Shapes = Sequence[Sequence[int]]  # (h, w) of each frame adapted to
 
 
+def no_layers(parameters: str) -> str:
+    """Why these parameters of a network whose layers are not ours cannot move, and what can."""
+    return (
+        f"parameters = {parameters!r}: this model is a TorchScript program, whose layers cannot be told apart; choose "
+        "--parameters all-weights, --method restore-from-restored or --method lan"
+    )
+
+
 class Handle:
     """What moves in ``network``; ``names`` tell it apart in a saved state."""
 

@@ -40,8 +40,8 @@ def input_offset(network: Network, shapes: Shapes = ()) -> Iterator[InputOffset]
     """An offset for every pixel of every frame, of the given (h, w)."""
     if not shapes:
         raise SettingError("parameters = 'input-offset' belong to frames; give the frames' shapes, (h, w) each")
-    device = next(network.parameters()).device
     offsets = {
-        f"frame {index}": torch.zeros(shape, device=device, requires_grad=True) for index, shape in enumerate(shapes)
+        f"frame {index}": torch.zeros(shape, device=network.device, requires_grad=True)
+        for index, shape in enumerate(shapes)
     }
     yield InputOffset(network, offsets)

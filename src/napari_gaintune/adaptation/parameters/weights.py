@@ -6,23 +6,32 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from copy import deepcopy
 
+import torch
 from torch import nn
 
 from ...errors import SettingError
 from ...models.networks import Network
-from .handle import Handle, Shapes
+from .handle import Handle, Shapes, no_layers
+
+NO_WEIGHTS = (
+    "parameters = 'all-weights': this model is a frozen program, which has its weights as constants; choose --method lan, "
+    "or save the program without torch.jit.freeze"
+)
 
 
 class Weights(Handle):
     """Some of the network's own weights."""
 
     def merged(self) -> Network:
-        return deepcopy(self.network).requires_grad_(False)
+        with torch.no_grad():  # the weights of a program are copied as results are, with the way back to the original
+            return deepcopy(self.network).requires_grad_(False)
 
 
 @contextmanager
 def all_weights(network: Network, shapes: Shapes = ()) -> Iterator[Weights]:
     """Filters and biases of every layer (Restore-from-Restored; "full-trainable" of LAN)."""
+    if next(network.parameters(), None) is None:
+        raise SettingError(NO_WEIGHTS)
     with _weights_of(network, network) as handle:
         yield handle
 
@@ -30,6 +39,8 @@ def all_weights(network: Network, shapes: Shapes = ()) -> Iterator[Weights]:
 @contextmanager
 def first_layer(network: Network, shapes: Shapes = ()) -> Iterator[Weights]:
     """Filters and bias of the convolution that sees the frame first (compared with in LAN)."""
+    if not network.has_layers:
+        raise SettingError(no_layers("first-layer"))
     with _weights_of(network, network.first_layer) as handle:
         yield handle
 
@@ -37,6 +48,8 @@ def first_layer(network: Network, shapes: Shapes = ()) -> Iterator[Weights]:
 @contextmanager
 def last_layer(network: Network, shapes: Shapes = ()) -> Iterator[Weights]:
     """Filters and bias of the convolution that gives the result (compared with in GainTuning and LAN)."""
+    if not network.has_layers:
+        raise SettingError(no_layers("last-layer"))
     with _weights_of(network, network.last_layer) as handle:
         yield handle
 

@@ -51,6 +51,16 @@ class Network(nn.Module):
         raise NotImplementedError
 
     @property
+    def device(self) -> torch.device:
+        """Where it computes."""
+        return next(self.parameters()).device
+
+    @property
+    def has_layers(self) -> bool:
+        """Whether its convolutions are ours: they can have channel gains, and a first and a last one are known."""
+        return True
+
+    @property
     def heads(self) -> tuple[nn.Module, ...]:
         """The primary and the auxiliary head of a network that has two tasks; none of another."""
         return ()
