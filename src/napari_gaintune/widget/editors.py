@@ -70,7 +70,7 @@ class ModelChoice(QWidget):
         self._default = default
         self.browse = QToolButton()
         self.browse.setText("…")
-        self.browse.setToolTip(tool_tip("Open a model file, NAME.safetensors with its card NAME.json beside it"))
+        self.browse.setToolTip(tool_tip("Open a model file, NAME.safetensors or NAME.torchscript, with its card NAME.json beside it"))
         self.browse.clicked.connect(self._browse)
         layout = QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -103,7 +103,7 @@ class ModelChoice(QWidget):
         self.names.setToolTip(self.toolTip())
 
     def _browse(self) -> None:
-        path, _ = QFileDialog.getOpenFileName(self, "Open a model", "", "Models (*.safetensors)")
+        path, _ = QFileDialog.getOpenFileName(self, "Open a model", "", "Models (*.safetensors *.torchscript)")
         if path:
             self.set_value(str(Path(path)))
 
