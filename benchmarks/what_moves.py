@@ -4,7 +4,7 @@
 
 One step of Adam on ZS-N2N's loss of a 256 x 256 px crop, with the shape of the GainTuning authors' network. Rounds
 alternate, so that a change of the machine's speed meets all; times are medians. Memory is what the step keeps for its
-backward pass (each storage once), gradients, and Adam's two averages; the weights themselves are the same for all.
+backward pass (each storage once, filters in the precision of the step among them), gradients, and Adam's two averages.
 """
 
 from __future__ import annotations

@@ -11,6 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
 from skimage.io import imsave
 from torch.nn import functional as F
 
@@ -116,6 +118,18 @@ def test_a_checkpoint_of_another_recipe_is_refused(simulated: Path, tmp_path: Pa
         resume_or_start(recipe.model_copy(update={"seed": 99}), tmp_path, resume=True, device=CPU)
 
 
+def test_a_checkpoint_of_an_earlier_version_is_refused(simulated: Path, tmp_path: Path) -> None:
+    """Adam's steps of each weight were not kept then."""
+    recipe = SMALL.model_copy(update={"steps": 1})
+    list(train(new_state(recipe, CPU), open_set(simulated, 2), recipe, tmp_path))
+    with safe_open(tmp_path / CHECKPOINT, framework="pt") as file:
+        kept = {name: file.get_tensor(name) for name in file.keys() if not name.startswith("step/")}  # noqa: SIM118
+        record = file.metadata()
+    save_file(kept, tmp_path / CHECKPOINT, metadata=record)
+    with pytest.raises(SettingError, match="by an earlier version.*begin anew in an empty folder"):
+        resume_or_start(recipe, tmp_path, resume=True, device=CPU)
+
+
 def test_a_short_training_beats_a_flat_image(simulated: Path, tmp_path: Path) -> None:
     """From a network that returns about nothing to one that beats the mean of each image, in some seconds."""
     recipe = SMALL.model_copy(update={"steps": 160, "options": {"depth": 6, "width": 12}, "average_decay": 0.9})
@@ -179,6 +193,8 @@ def test_minutes_decide_the_number_of_steps(sets: Path, tmp_path: Path) -> None:
     assert learning_rate(run.recipe, run.recipe.steps) == pytest.approx(0.01 * SMALL.learning_rate)
     with pytest.raises(SettingError, match="do not go together"):
         TrainingRun(restarted, sets, tmp_path, CPU, resume=False, minutes=1, begin_with="unet-hrtem")
+    with pytest.raises(SettingError, match="cannot shorten meta-learning"):
+        TrainingRun(RECIPES["two tasks, meta-learned"], sets, tmp_path / "meta", CPU, resume=False, minutes=1)
 
 
 def test_no_card_shows_a_blur_that_a_flat_image_beats(simulated: Path) -> None:

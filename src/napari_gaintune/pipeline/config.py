@@ -14,7 +14,7 @@ class DenoiseConfig(AdaptationConfig):
 
     model: str = Field(
         "auto", title="Model",
-        description="auto: chosen by modality, pixel size and dose; or a name, or the path of a .safetensors or .torchscript file.",
+        description="auto: chosen by modality, pixel size and dose; or a name, or a .safetensors or .torchscript file.",
     )  # fmt: skip
     modality: Literal["auto", "HRTEM", "STEM", "TEM"] = Field(
         "auto", title="Modality",

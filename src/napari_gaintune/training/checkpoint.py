@@ -64,10 +64,15 @@ def load_checkpoint(path: Path, state: TrainingState, recipe: TrainingRecipe) ->
             raise SettingError(
                 f"{path}: written under another recipe; give an empty folder with --output, or the same recipe"
             )
+        there = set(file.keys())
+        if any(name.startswith("exp_avg/") for name in there) and not any(name.startswith("step/") for name in there):
+            raise SettingError(
+                f"{path}: by an earlier version, without each weight's number of steps; begin anew in an empty folder"
+            )
         for name, parameter in state.network.named_parameters():
             parameter.data.copy_(file.get_tensor(f"network/{name}"))
             state.average[name].copy_(file.get_tensor(f"average/{name}"))
-            if f"exp_avg/{name}" in file.keys():  # noqa: SIM118, a safetensors file is no mapping
+            if f"exp_avg/{name}" in there:
                 moments = {key: file.get_tensor(f"{key}/{name}") for key in ("exp_avg", "exp_avg_sq")}
                 state.optimiser.state[parameter] = {
                     "step": file.get_tensor(f"step/{name}"),

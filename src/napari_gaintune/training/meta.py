@@ -15,7 +15,7 @@ from .losses import Compared, reconstruction_error, weighted
 from .recipe import LossName, MetaRecipe, TrainingRecipe
 
 Weights = dict[str, Tensor]
-SMALLEST_RMS = 1e-12  # of a gradient that a step is scaled by
+SMALLEST_SQUARE = 1e-24  # of a gradient, on average, that a step is scaled by: a crop without a count has none
 
 
 def check_meta(recipe: TrainingRecipe, network: Network) -> None:
@@ -36,7 +36,7 @@ def meta_backward(given: Compared, recipe: TrainingRecipe, step: int) -> Tensor:
     assert isinstance(network, MultiTaskNetwork)  # what check_meta is for
     assert meta is not None
     if recipe.transfers(step):
-        loss = weighted(_first_task(recipe.losses), replace(given, denoised=adapted(network, given, meta)))
+        loss = weighted(first_task(recipe.losses), replace(given, denoised=adapted(network, given, meta)))
         loss.backward()  # type: ignore[no-untyped-call]
     elif (step + 1) % meta.mask_every:
         loss = weighted(recipe.losses, replace(given, denoised=network.local(given.prepared)))
@@ -54,22 +54,17 @@ def look_ahead(
 ) -> Tensor:
     """The first task's error after one step of descent on both tasks under the mask, a scalar that depends on the mask.
 
-    Gunawan 2022, algorithm 1, with ``edge_weight`` times eq. 3 added.
+    Gunawan 2022, algorithm 1, with ``edge_weight`` times eq. 3 added. The step is as long as one of the adaptation.
     """
     noisy = given.prepared
     weights: Weights = {name: value for name, value in network.named_parameters() if not name.startswith("mask.")}
     mask = network.mask(noisy)
     denoised = network.local(noisy)
     again = network.auxiliary(network.second_input(denoised, noisy))
-    first = weighted(_first_task(losses), replace(given, denoised=denoised))
+    first = weighted(first_task(losses), replace(given, denoised=denoised))
     both = first + losses["second-task"] * reconstruction_error(again, noisy, mask, given.divisor)
-    gradients = torch.autograd.grad(both, list(weights.values()), create_graph=True)
-    ahead = {
-        name: value - meta.look_ahead_rate * gradient
-        for (name, value), gradient in zip(weights.items(), gradients, strict=True)
-    }
-    answer: Tensor = functional_call(network, ahead, (noisy,))
-    return weighted(_first_task(losses), replace(given, denoised=answer)) + meta.edge_weight * edge_error(mask, noisy)
+    answer: Tensor = functional_call(network, _stepped(both, weights, meta.inner_rate), (noisy,))
+    return weighted(first_task(losses), replace(given, denoised=answer)) + meta.edge_weight * edge_error(mask, noisy)
 
 
 def adapted(network: MultiTaskNetwork, given: Compared, meta: MetaRecipe) -> Tensor:
@@ -77,8 +72,7 @@ def adapted(network: MultiTaskNetwork, given: Compared, meta: MetaRecipe) -> Ten
 
     Gunawan 2022, algorithm 2: what is lowered in the steps is the masked reconstruction, and gradients of second order go
     through them to the body, the heads' start and the mask. A step moves each tensor of weights by ``inner_rate`` (root
-    mean square) whatever the size of its gradient, as Adam's first steps do in an adaptation: so doses count alike. That a
-    pixel's error changes sign on the way has no part in the gradient.
+    mean square) whatever the size of its gradient, as Adam's first steps do in an adaptation: so doses count alike.
     """
     features, base = network.features(given.prepared)
     masks = network.mask(given.prepared)
@@ -90,33 +84,35 @@ def _adapted_to_one(
     network: MultiTaskNetwork, meta: MetaRecipe, features: Tensor, base: Tensor, noisy: Tensor, mask: Tensor,
     divisor: Tensor,
 ) -> Tensor:  # fmt: skip
-    primary: Weights = dict(network.primary.named_parameters())
-    auxiliary: Weights = dict(network.auxiliary.named_parameters())
+    heads: Weights = dict(network.primary.named_parameters(prefix="primary"))
+    heads |= dict(network.auxiliary.named_parameters(prefix="auxiliary"))
     for _ in range(meta.inner_steps):
-        clean = network.clean(functional_call(network.primary, primary, (features,)), base)
-        again = functional_call(network.auxiliary, auxiliary, (network.second_input(clean, noisy),))
-        error = reconstruction_error(again, noisy, mask, divisor)
-        primary, auxiliary = _stepped(error, primary, auxiliary, meta.inner_rate)
-    return network.clean(functional_call(network.primary, primary, (features,)), base)
+        clean = network.clean(functional_call(network.primary, _of("primary", heads), (features,)), base)
+        again = functional_call(network.auxiliary, _of("auxiliary", heads), (network.second_input(clean, noisy),))
+        heads = _stepped(reconstruction_error(again, noisy, mask, divisor), heads, meta.inner_rate)
+    return network.clean(functional_call(network.primary, _of("primary", heads), (features,)), base)
 
 
-def _stepped(error: Tensor, primary: Weights, auxiliary: Weights, rate: float) -> tuple[Weights, Weights]:
-    weights = [*primary.values(), *auxiliary.values()]
-    moved = [
-        weight - rate * gradient / gradient.square().mean().sqrt().clamp_min(SMALLEST_RMS)
-        for weight, gradient in zip(weights, torch.autograd.grad(error, weights, create_graph=True), strict=True)
-    ]
-    return dict(zip(primary, moved[: len(primary)], strict=True)), dict(
-        zip(auxiliary, moved[len(primary) :], strict=True)
-    )
+def _of(part: str, weights: Weights) -> Weights:
+    return {name.removeprefix(f"{part}."): weight for name, weight in weights.items() if name.startswith(f"{part}.")}
+
+
+def _stepped(error: Tensor, weights: Weights, rate: float) -> Weights:
+    """One step of descent that moves each tensor by ``rate`` (root mean square), and can be differentiated."""
+    gradients = torch.autograd.grad(error, list(weights.values()), create_graph=True)
+    return {
+        name: weight - rate * gradient / gradient.square().mean().clamp_min(SMALLEST_SQUARE).sqrt()
+        for (name, weight), gradient in zip(weights.items(), gradients, strict=True)
+    }
 
 
 def edge_error(mask: Tensor, noisy: Tensor) -> Tensor:
-    """The mean difference of the gradients of the mask and of the noisy images, these from 0 to 1 (Gunawan 2022, eq. 3)."""
+    """The mean difference of the gradients of the mask and of the noisy images, these at most 1 (Gunawan 2022, eq. 3)."""
     scaled = noisy / noisy.amax(dim=(1, 2, 3), keepdim=True).clamp_min(torch.finfo(noisy.dtype).tiny)
     difference = mask - scaled
     return difference.diff(dim=-1).abs().mean() + difference.diff(dim=-2).abs().mean()
 
 
-def _first_task(losses: Mapping[LossName, float]) -> dict[LossName, float]:
+def first_task(losses: Mapping[LossName, float]) -> dict[LossName, float]:
+    """Those that are of the image."""
     return {name: weight for name, weight in losses.items() if name != "second-task"}

@@ -83,10 +83,11 @@ class MetaRecipe(BaseModel):
     )
     transfer_learning_rate: float = Field(1e-4, gt=0, le=0.1, description="in place of the recipe's from there on")
     mask_every: int = Field(2, ge=2, description="one step in so many is the mask's, before the transfer")
-    look_ahead_rate: float = Field(1e-2, gt=0, description="of the step of plain descent that a mask is judged by")
     edge_weight: float = Field(1e-2, ge=0, description="of the mask's likeness to the edges of the noisy image")
     inner_steps: int = Field(5, ge=1, le=20, description="of the adaptation that meta-transfer goes through")
-    inner_rate: float = Field(5e-4, gt=0, description="root mean square by which each of them moves the weights")
+    inner_rate: float = Field(
+        5e-4, gt=0, description="root mean square by which each of them, and a look ahead, moves weights"
+    )
 
 
 class TrainingRecipe(_Recipe):

@@ -52,6 +52,10 @@ class TrainingRun:
         there = (folder / CHECKPOINT).exists()
         if minutes > 0 and begin_with:
             raise SettingError("minutes and begin_with do not go together; the recipe's steps say how long it goes on")
+        if minutes > 0 and recipe.meta:
+            raise SettingError(
+                "minutes cannot shorten meta-learning, which has two parts; leave it out, or edit the recipe"
+            )
         if there and not resume:
             raise SettingError(f"{folder / CHECKPOINT} is there; go on from it with --resume, or give another folder")
         if minutes > 0 and not there:
@@ -131,4 +135,7 @@ class TrainingRun:
 
 
 def _beside(recipe: TrainingRecipe) -> str:
-    return " and to the noise level" if "noise-level" in recipe.losses else ""
+    level = " and to the noise level" if "noise-level" in recipe.losses else ""
+    told_again = " and of the noisy image told again" if "second-task" in recipe.losses else ""
+    learned = ", meta-auxiliary and meta-transfer learning" if recipe.meta else ""
+    return level + told_again + learned

@@ -18,12 +18,11 @@ RANDOM_SHARE = 0.3  # of the usual random filters, beside what passes through a 
 def start_direct(network: Network) -> None:
     """Make a fresh network give an image and not noise.
 
-    A network behind Bragg filters gives what they find. A UNet, an AINDNet or a network with two
-    tasks gives the local mean and little more. A DnCNN,
-    which gives input - residual, carries its input unchanged through channel 0 of every layer and subtracts it at the end:
-    its output is what the other channels predict: at half an electron per pixel the residual is nearly the whole input,
-    and a random net would first spend hundreds of steps learning to pass each pixel through. Counts are not negative, so
-    the rectifiers let channel 0 through. Raises SettingError for another architecture.
+    A network behind Bragg filters gives what they find. A UNet, an AINDNet or a network with two tasks gives the local mean
+    and little more. A DnCNN, which gives input - residual, carries its input unchanged through channel 0 of every layer and
+    subtracts it at the end: its output is what the other channels predict. At half an electron per pixel the residual is
+    nearly the whole input, and a random net would first spend hundreds of steps learning to pass each pixel through. Counts
+    are not negative, so the rectifiers let channel 0 through. Raises SettingError for another architecture.
     """
     if isinstance(network, BlindSpotUNet):
         network = network.one_place.unet

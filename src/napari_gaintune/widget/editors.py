@@ -70,7 +70,9 @@ class ModelChoice(QWidget):
         self._default = default
         self.browse = QToolButton()
         self.browse.setText("…")
-        self.browse.setToolTip(tool_tip("Open a model file, NAME.safetensors or NAME.torchscript, with its card NAME.json beside it"))
+        self.browse.setToolTip(
+            tool_tip("Open a model file, NAME.safetensors or NAME.torchscript, with its card NAME.json beside it")
+        )
         self.browse.clicked.connect(self._browse)
         layout = QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)

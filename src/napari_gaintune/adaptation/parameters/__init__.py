@@ -30,7 +30,7 @@ class Choice:
 
 # The rate of the gains is that of decision 005. Restore-from-Restored states 1e-5 for all weights (Lee 2020), LAN 5e-4 for
 # the offset (Kim 2024); for single layers no paper has one, and they are weights like the others. For AINDNet (Kim 2020)
-# none is stated: a little more for what was made to be moved. That of the heads is the one multitask-tem was trained with.
+# none is stated: a little more for what was made to be moved. That of the heads is what recipes train them for.
 PARAMETERS: dict[str, Choice] = {
     "channel-gains": Choice(channel_gains, 4e-2),
     "all-weights": Choice(all_weights, 1e-5),

@@ -10,7 +10,7 @@ from torch.nn import functional as F
 
 from ..layers import Conv2d, conv_at
 from .base import Network
-from .unet import LEAKY_SLOPE, UNetBody, folded_channels, pad_to_multiple
+from .unet import LEAKY_SLOPE, UNetBody, folded_channels, local_mean, pad_to_multiple
 
 MASK_CHANNELS, MASK_BLOCKS = 32, 3
 
@@ -24,10 +24,14 @@ class Tasks(NamedTuple):
 
 
 class MaskGenerator(nn.Module):
-    """Which pixels are worth telling again: a convolution, three residual blocks with PReLU, a convolution, a sigmoid."""
+    """Which pixels are worth telling again: a convolution, three residual blocks with PReLU, a convolution, a sigmoid.
 
-    def __init__(self) -> None:
+    It sees the deviation from the local mean over the local standard deviation, which is the same at every dose.
+    """
+
+    def __init__(self, window_px: int) -> None:
         super().__init__()
+        self.window_px = window_px
         channels = MASK_CHANNELS
         self.first = Conv2d(1, channels, 3, bias=True, slope=1.0)
         self.blocks = nn.ModuleList(
@@ -41,7 +45,9 @@ class MaskGenerator(nn.Module):
         self.last = Conv2d(channels, 1, 3, bias=True, slope=1.0)
 
     def forward(self, noisy: Tensor) -> Tensor:
-        features = self.first(noisy)
+        deviation = noisy - local_mean(noisy, self.window_px)
+        variance = local_mean(deviation.square(), self.window_px)
+        features = self.first(deviation * variance.clamp_min(torch.finfo(noisy.dtype).tiny).rsqrt())
         for block in self.blocks:
             features = features + block(features)
         mask: Tensor = self.last(features).sigmoid()
@@ -80,8 +86,8 @@ class MultiTaskNetwork(Network):
         self.body = UNetBody(width, levels, widest, in_channels=width)
         self.primary = Head(width, width, fold**2)
         self.auxiliary = Head(2, width, 1)
-        self.mask = MaskGenerator()
         self.stride = fold * 2**levels
+        self.mask = MaskGenerator(self.stride)
         self.receptive_field_radius = fold * (1 + self.body.reach + 2) + fold - 1 + self.stride - 1
 
     @property
