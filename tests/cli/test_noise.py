@@ -33,7 +33,7 @@ def test_row_noise_is_reported_with_its_repair(tmp_path, capsys):
     report = json.loads(capsys.readouterr().out)
     # 5 standard errors of 5 * 192 draws, of which neighbours share a frame
     assert report["correlation"]["row_noise_sd"] == pytest.approx(ROWS_SD, rel=0.15)
-    assert report["recommended"] == {"objective": "resampling", "repair": "row-offsets"}
+    assert report["recommended"] == {"objective": "auto", "repair": "row-offsets"}
 
 
 def test_the_report_of_one_frame_can_be_read(tmp_path, capsys):

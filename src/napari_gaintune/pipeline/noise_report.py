@@ -116,10 +116,11 @@ def _report(
         "resampling keeps what the pre-trained network keeps."
         if correlated
         else "Neighbouring pixels have independent noise, as blind-spot, SURE and resampling assume.",
-        "Whole rows or columns share an offset: subtract it before denoising, or stripes stay."
+        "Whole rows or columns share an offset: subtract it before denoising, or stripes stay; where they are strong, auto "
+        "does not adapt to them."
         if lines
         else "Rows and columns share no offset.",
     )
     repair = "row-offsets" if correlation.row_noise_sd else "column-offsets" if correlation.column_noise_sd else ""
-    recommended = Recommendation("resampling" if correlated else "auto", repair)
+    recommended = Recommendation("resampling" if correlated and not lines else "auto", repair)
     return NoiseReport(frames, detector, dose, correlation, sentences, recommended)
