@@ -18,8 +18,8 @@ from .config import DenoiseConfig
 # 10 e-/px; a real camera has 0.09, a scan 0.14, a point spread of half a pixel 0.26.
 CORRELATED_FROM = 0.05
 # Of the variance. Under row noise of 0.08 resampling lost up to 3 dB, of 0.26 up to 20: a network that looks for lattices
-# finds one in the rows. Under 0.01 it lost 0.2 dB at most, and on a real camera of 0.045 it gained.
-SHARED_BY_LINES_FROM = 0.06
+# finds one in the rows. Under 0.01 it lost 0.2 dB at most, and on a real camera of 0.004 it gained.
+SHARED_BY_LINES_FROM = 0.03
 
 
 @dataclass(frozen=True)
