@@ -115,14 +115,19 @@ def told(change: np.ndarray) -> str:
 
 def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--sets", type=Path, required=True)
     parser.add_argument("--model", nargs="+", required=True)
     parser.add_argument("--method", nargs="+", default=["meta-transfer"])
+    return with_frames(parser).parse_args()
+
+
+def with_frames(parser: argparse.ArgumentParser) -> argparse.ArgumentParser:
+    """The options that say which frames there are."""
+    parser.add_argument("--sets", type=Path, required=True)
     parser.add_argument("--frames", type=int, default=12)
     parser.add_argument("--dose", type=float, default=0.45)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--json", type=Path)
-    return parser.parse_args()
+    return parser
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ from pathlib import Path
 import numpy as np
 import tifffile
 import torch
-from new_detector import Frame, detectors, frames_of, scores, told
+from new_detector import Frame, detectors, frames_of, scores, told, with_frames
 
 from napari_gaintune.evaluation.baselines import best_gaussian_blur
 from napari_gaintune.evaluation.metrics import psnr
@@ -101,16 +101,11 @@ def written(frames: list[Frame], folder: Path, options: argparse.Namespace) -> P
 
 def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--sets", type=Path, required=True)
     parser.add_argument("--model", required=True)
     parser.add_argument("--pairs", type=int, nargs="+", default=[1, 2, 4, 8, 16, 32])
     parser.add_argument("--steps", type=int, default=100)
     parser.add_argument("--scratch-steps", type=int, default=400)
-    parser.add_argument("--frames", type=int, default=12)
-    parser.add_argument("--dose", type=float, default=0.45)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--json", type=Path)
-    return parser.parse_args()
+    return with_frames(parser).parse_args()
 
 
 if __name__ == "__main__":
