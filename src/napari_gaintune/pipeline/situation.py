@@ -15,7 +15,7 @@ from ..noise.level import noise_sd, read_noise_sd
 from .config import DenoiseConfig
 
 # Of neighbours, along x or y. What a network leaves of independent noise stayed below 0.012 on simulated frames of 0.1 to
-# 10 e-/px; a real camera has 0.09, a scan 0.14, a point spread of half a pixel 0.26.
+# 10 e-/px; of a real camera it is 0.08, after a point spread of half a pixel 0.26.
 CORRELATED_FROM = 0.05
 # Of the variance. Under row noise of 0.08 resampling lost up to 3 dB, of 0.26 up to 20: a network that looks for lattices
 # finds one in the rows. Under 0.01 it lost 0.2 dB at most, and on a real camera of 0.004 it gained.
