@@ -78,7 +78,7 @@ class Conv2d(nn.Module):
             out: Tensor = _GainConv.apply(x, filters, bias, self.channel_gain, self.slope, self.geometry)  # type: ignore[no-untyped-call]
             return out
         filters = self.weight if self.channel_gain is None else scale_filters(self.weight, self.channel_gain)
-        return rectify(self.geometry.convolve(x, filters.to(x.dtype), bias), self.slope)
+        return rectify_(self.geometry.convolve(x, filters.to(x.dtype), bias), self.slope)
 
 
 def conv_at(layers: nn.Module, index: int) -> Conv2d:
@@ -93,19 +93,19 @@ def scale_filters(weight: Tensor, channel_gain: Tensor) -> Tensor:
     return weight * channel_gain.view(-1, 1, 1, 1)
 
 
-def rectify(x: Tensor, slope: float) -> Tensor:
-    """max(x, slope * x), elementwise."""
+def rectify_(x: Tensor, slope: float) -> Tensor:
+    """max(x, slope * x), elementwise, in the place of ``x``, a sum just made that nobody else holds."""
     if slope == 1:
         return x
-    return F.relu(x) if slope == 0 else F.leaky_relu(x, slope)
+    return F.relu_(x) if slope == 0 else F.leaky_relu_(x, slope)
 
 
 class _GainConv(torch.autograd.Function):
     """Convolution, bias and rectifier in one, whose backward pass needs no weight-gradient convolution.
 
-    With y = g * conv(x, W) + b, dL/dg = sum(dL/dy * conv(x, W)) = sum(dL/dy * (y - b)) / g. The rectifier is undone on
-    its own output r: where it passed, y = r; where slope > 0, y = r / slope; where slope = 0, dL/dy = 0 and y does not
-    matter. So r is all that is kept, and the next layer keeps nothing of its own of it.
+    With y = g * conv(x, W) + b, dL/dg = sum(dL/dy * conv(x, W)) = sum(dL/dy * (y - b)) / g. The rectifier need not be
+    undone: it is linear on either side of zero, so dL/dy * y = dL/dr * r with its output r, for any slope. So r is all
+    that is kept, and the next layer keeps nothing of its own of it.
     """
 
     @staticmethod
@@ -119,9 +119,7 @@ class _GainConv(torch.autograd.Function):
         geometry: Geometry,
     ) -> Tensor:
         scaled = scale_filters(filters, channel_gain).to(x.dtype)
-        out = geometry.convolve(x, scaled, bias)
-        if slope != 1:
-            out = F.relu_(out) if slope == 0 else F.leaky_relu_(out, slope)
+        out = rectify_(geometry.convolve(x, scaled, bias), slope)
         ctx.save_for_backward(out, scaled, bias, channel_gain)
         ctx.slope, ctx.geometry, ctx.shape = slope, geometry, x.shape
         return out
@@ -130,7 +128,10 @@ class _GainConv(torch.autograd.Function):
     def backward(ctx: Any, *grad_outputs: Tensor) -> tuple[Tensor | None, ...]:
         out, scaled, bias, channel_gain = ctx.saved_tensors
         grad = unrectify_gradient(grad_outputs[0], out, ctx.slope)
-        grad_gain = _gain_gradient(grad, out, bias, channel_gain, ctx.slope)
+        total = _sum_per_channel(grad_outputs[0] * out)
+        if bias is not None:
+            total = total - bias.float() * _sum_per_channel(grad)
+        grad_gain = total / _away_from_zero(channel_gain.detach())
         grad_x = None
         if ctx.needs_input_grad[0]:
             grad_x = ctx.geometry.input_gradient(grad, scaled, ctx.shape)
@@ -146,12 +147,8 @@ def unrectify_gradient(grad: Tensor, out: Tensor, slope: float) -> Tensor:
     return torch.ops.aten.leaky_relu_backward(grad, out, slope, True)  # type: ignore[no-any-return]
 
 
-def _gain_gradient(grad: Tensor, out: Tensor, bias: Tensor | None, channel_gain: Tensor, slope: float) -> Tensor:
-    before = out if slope in (0, 1) else torch.where(out > 0, out, out / slope)
-    total = _sum_per_channel(grad * before)
-    if bias is not None:
-        total = total - bias.float() * _sum_per_channel(grad)
-    return total / torch.copysign(channel_gain.detach().abs().clamp_min(SMALLEST_CHANNEL_GAIN), channel_gain.detach())
+def _away_from_zero(channel_gain: Tensor) -> Tensor:
+    return torch.copysign(channel_gain.abs().clamp_min(SMALLEST_CHANNEL_GAIN), channel_gain)
 
 
 def _sum_per_channel(x: Tensor) -> Tensor:

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ..layers import Conv2d, rectify
+from ..layers import Conv2d, rectify_
 
 EPSILON = 1e-5  # eq. 4 of the paper
 LEAKY_SLOPE = 0.1
@@ -66,7 +66,7 @@ class AdaptiveBlock(nn.Module):
     def forward(self, x: Tensor, noise_level: Tensor) -> Tensor:
         branch = x
         for conv, norm in zip(self.convs, self.norms, strict=True):
-            branch = rectify(norm(conv(branch), noise_level), LEAKY_SLOPE)
+            branch = rectify_(norm(conv(branch), noise_level), LEAKY_SLOPE)
         return x + branch
 
 
