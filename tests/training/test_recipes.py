@@ -9,7 +9,8 @@ import torch
 
 from napari_gaintune.errors import SettingError
 from napari_gaintune.training.recipe import RECIPES_FOLDER, ImageRecipe, TrainingRecipe, load_recipe
-from napari_gaintune.training.scenes import HrtemScene, StemScene
+from napari_gaintune.training.scenes import HrtemScene, StemScene, TemScene
+from napari_gaintune.training.scenes.tem import OBJECTS
 from napari_gaintune.training.specimen import SpecimenRecipe
 from napari_gaintune.training.supervised import new_state
 
@@ -37,7 +38,15 @@ def test_every_recipe_of_a_model_is_valid_in_both_settings(name: str) -> None:
         assert 4 * sum(p.numel() for p in network.parameters()) < 6e6  # bytes of a shipped file
 
 
-@pytest.mark.parametrize("name", [name for name in IMAGES if f"{name}-validation" in IMAGES])
+def test_validation_at_low_magnification_shares_no_kind_of_object_with_training() -> None:
+    training, validation = (load_recipe(ImageRecipe, name).scene for name in ("tem", "tem-validation"))
+    assert isinstance(training, TemScene)
+    assert isinstance(validation, TemScene)
+    assert set(training.objects).isdisjoint(validation.objects)
+    assert set(training.objects) | set(validation.objects) == set(OBJECTS)
+
+
+@pytest.mark.parametrize("name", ["hrtem", "stem"])
 def test_validation_shares_no_material_and_no_shape_with_training(name: str) -> None:
     training, validation = _specimens(name), _specimens(f"{name}-validation")
     assert _crystals(training).isdisjoint(_crystals(validation))
@@ -62,6 +71,8 @@ def _crystals(specimens: SpecimenRecipe) -> set[str]:
         "name: x",
         "name: x\nscene: {kind: tem}\nimages: 3\ncolour: red",
         "name: x\nscene: {kind: sculpture}\nimages: 3",
+        "name: x\nscene: {kind: tem, objects: [rods, pots]}\nimages: 3",
+        "name: x\nscene: {kind: tem, objects: []}\nimages: 3",
     ],
 )
 def test_a_broken_recipe_says_what_is_wrong(tmp_path: Path, text: str) -> None:

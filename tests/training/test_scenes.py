@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from napari_gaintune.training.scenes import HrtemScene, NaturalScene, PiecewiseScene, Scene, StemScene, TemScene
+from napari_gaintune.training.scenes.tem import OBJECTS
 from napari_gaintune.training.specimen import SpecimenRecipe
 
 pytest.importorskip("ase")
@@ -22,6 +23,7 @@ SCENES: dict[str, Scene] = {
     "hrtem": HrtemScene(kind="hrtem", specimens=SPECIMENS),
     "stem": StemScene(kind="stem", specimens=SPECIMENS),
     "tem": TemScene(kind="tem"),
+    **{f"tem, {name}": TemScene(kind="tem", objects=(name,)) for name in OBJECTS},
     "natural": NaturalScene(kind="natural"),
     "piecewise": PiecewiseScene(kind="piecewise"),
 }
@@ -35,7 +37,7 @@ def test_a_scene_is_decided_by_its_seed_and_fills_its_size(kind: str) -> None:
     assert np.array_equal(one.images, two.images)
     assert one.record == two.record
     assert not np.array_equal(one.images, other.images)
-    assert SCENES[kind].kind == kind
+    assert SCENES[kind].kind == kind.split(",")[0]
 
 
 @pytest.mark.parametrize("kind", SCENES)

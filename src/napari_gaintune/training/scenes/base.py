@@ -32,3 +32,9 @@ class Scene(Protocol):
     def draw(self, rng: np.random.Generator, images: int, size_px: int) -> Drawn:
         """``images`` clean images, ``size_px`` square, of one random object; decided by ``rng`` alone."""
         ...
+
+
+def coordinates(size_px: int) -> tuple[Image, Image]:
+    """Row and column of every pixel of a square image."""
+    y, x = np.mgrid[:size_px, :size_px].astype(np.float32)
+    return y, x

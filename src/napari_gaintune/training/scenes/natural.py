@@ -8,7 +8,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict
 from scipy.ndimage import gaussian_filter
 
-from .base import Drawn, Image
+from .base import Drawn, Image, coordinates
 
 
 class PiecewiseScene(BaseModel):
@@ -24,7 +24,7 @@ class PiecewiseScene(BaseModel):
         return Drawn(np.stack([self._one(rng, size_px) for _ in range(images)]), None)
 
     def _one(self, rng: np.random.Generator, size_px: int) -> Image:
-        y, x = np.mgrid[:size_px, :size_px].astype(np.float32)
+        y, x = coordinates(size_px)
         image = np.full((size_px, size_px), rng.random(), dtype=np.float32)
         for _ in range(int(rng.integers(3, self.most_shapes))):
             image[_disc_or_half_plane(rng, y, x, size_px)] = rng.random()

@@ -1,9 +1,9 @@
 """Bright-field TEM at low magnification, by procedure: thickness is drawn, absorption, fringes and defocus follow from it.
 
 What is imaged: particles and agglomerates of them, films with holes, membranes and vesicles, wedges with thickness
-fringes and bend contours. The image is exp(-thickness / mean free path) times diffraction contrast, plus the weak-phase
-contrast of a defocused lens, -2 sin(pi wavelength defocus k^2) on the projected potential, where a positive defocus is
-underfocus (Kirkland 2010, section 3.2).
+fringes and bend contours; for judging models, what tem_unseen.py has. The image is exp(-thickness / mean free path)
+times diffraction contrast, plus the weak-phase contrast of a defocused lens, -2 sin(pi wavelength defocus k^2) on the
+projected potential, where a positive defocus is underfocus (Kirkland 2010, section 3.2).
 """
 
 from __future__ import annotations
@@ -12,30 +12,42 @@ from collections.abc import Callable
 from typing import Any, Literal
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, field_validator
 from scipy.ndimage import gaussian_filter
 
 from ..hrtem import WAVELENGTH_NM_300_KV
-from .base import Drawn, Image
+from .base import Drawn, Image, coordinates
+from .tem_unseen import UNSEEN
+
+TRAINED = ("particles", "agglomerate", "film", "membranes", "wedge")
+CRYSTALLINE = ("particles", "agglomerate", "wedge", "rods", "platelets")
 
 
 class TemScene(BaseModel):
-    """Fields of ``pixel_size_range_nm``, log-uniform."""
+    """Fields of ``pixel_size_range_nm``, log-uniform, each of up to three kinds of the ``objects``."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     kind: Literal["tem"]
     pixel_size_range_nm: tuple[float, float] = (0.06, 3.0)
+    objects: tuple[str, ...] = TRAINED
+
+    @field_validator("objects")
+    @classmethod
+    def _known(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        if not names or (unknown := [name for name in names if name not in OBJECTS]):
+            raise ValueError(f"objects {unknown if names else []}: choose from {', '.join(OBJECTS)}")
+        return names
 
     def draw(self, rng: np.random.Generator, images: int, size_px: int) -> Drawn:
         """The vacuum is 1; see ``Scene.draw``."""
         pixel_size_nm = float(np.exp(rng.uniform(*np.log(self.pixel_size_range_nm))))
-        names = sorted(set(rng.choice(list(OBJECTS), size=rng.integers(1, 4))))
+        names = sorted(set(rng.choice(list(self.objects), size=rng.integers(1, 4))))
         thickness = np.zeros((size_px, size_px), dtype=np.float32)
         diffracted = np.ones((size_px, size_px), dtype=np.float32)
         for name in names:
             added = OBJECTS[name](rng, size_px)
-            if name in ("particles", "agglomerate", "wedge") and rng.random() < 0.5:
+            if name in CRYSTALLINE and rng.random() < 0.5:
                 diffracted = diffracted * _diffraction(rng, added)
             thickness = thickness + added
         stack, settings = [], []
@@ -66,11 +78,6 @@ def _bright_field(thickness: Image, diffracted: Image, setting: dict[str, Any], 
     return np.asarray(np.maximum(image * light, 0.0), dtype=np.float32)
 
 
-def _grid(size_px: int) -> tuple[Image, Image]:
-    y, x = np.mgrid[:size_px, :size_px].astype(np.float32)
-    return y, x
-
-
 def _grain(rng: np.random.Generator, size_px: int, from_px: float, to_px: float) -> Image:
     """Random roughness of standard deviation 1, correlated over a length between the two."""
     rough = gaussian_filter(rng.normal(size=(size_px, size_px)), np.exp(rng.uniform(*np.log((from_px, to_px)))))
@@ -91,7 +98,7 @@ def _one_particle(rng: np.random.Generator, y: Image, x: Image, centre: Any, rad
 
 
 def _particles(rng: np.random.Generator, size_px: int) -> Image:
-    y, x = _grid(size_px)
+    y, x = coordinates(size_px)
     thickness = np.zeros((size_px, size_px), dtype=np.float32)
     typical = size_px * np.exp(rng.uniform(np.log(0.01), np.log(0.15)))
     for _ in range(int(min(60, rng.uniform(0.1, 1.0) * (size_px / typical) ** 2 / 6 + 1))):
@@ -102,7 +109,7 @@ def _particles(rng: np.random.Generator, size_px: int) -> Image:
 
 def _agglomerate(rng: np.random.Generator, size_px: int) -> Image:
     """Particles that touch: each new one beside one that is there."""
-    y, x = _grid(size_px)
+    y, x = coordinates(size_px)
     thickness = np.zeros((size_px, size_px), dtype=np.float32)
     radius = size_px * rng.uniform(0.02, 0.08)
     centres = [rng.uniform(0.3, 0.7, 2) * size_px]
@@ -117,7 +124,7 @@ def _agglomerate(rng: np.random.Generator, size_px: int) -> Image:
 
 def _film(rng: np.random.Generator, size_px: int) -> Image:
     """A film, rough, thicker to one side; with holes it is lacey carbon."""
-    y, x = _grid(size_px)
+    y, x = coordinates(size_px)
     slope = rng.uniform(-0.5, 0.5, 2) / size_px
     thickness = 0.5 * (1 + slope[0] * (y - size_px / 2) + slope[1] * (x - size_px / 2))
     if rng.random() < 0.6:
@@ -135,7 +142,7 @@ def _film(rng: np.random.Generator, size_px: int) -> Image:
 
 def _membranes(rng: np.random.Generator, size_px: int) -> Image:
     """Vesicles and folded sheets: two dark lines a few pixels apart along a wavy closed curve."""
-    y, x = _grid(size_px)
+    y, x = coordinates(size_px)
     thickness = np.zeros((size_px, size_px), dtype=np.float32)
     gap, line = rng.uniform(3, 10), rng.uniform(0.8, 2.5)
     for _ in range(int(rng.integers(1, 8))):
@@ -151,7 +158,7 @@ def _membranes(rng: np.random.Generator, size_px: int) -> Image:
 
 def _wedge(rng: np.random.Generator, size_px: int) -> Image:
     """A crystal that grows thicker from its edge inwards, along a ragged edge."""
-    y, x = _grid(size_px)
+    y, x = coordinates(size_px)
     angle = rng.uniform(0, 2 * np.pi)
     across = (x - size_px / 2) * np.cos(angle) + (y - size_px / 2) * np.sin(angle)
     across = across + rng.uniform(0, 15) * _grain(rng, size_px, 8, 60) + rng.uniform(-0.3, 0.3) * size_px
@@ -161,7 +168,7 @@ def _wedge(rng: np.random.Generator, size_px: int) -> Image:
 def _diffraction(rng: np.random.Generator, thickness: Image) -> Image:
     """What a two-beam case leaves in the direct beam: fringes of equal thickness, and bend contours where it is met."""
     size = len(thickness)
-    y, x = _grid(size)
+    y, x = coordinates(size)
     angle = rng.uniform(0, 2 * np.pi)
     bent = ((x - size / 2) * np.cos(angle) + (y - size / 2) * np.sin(angle)) / size + 0.1 * _grain(rng, size, 40, 120)
     deviation = rng.uniform(2, 12) * (bent + rng.uniform(-0.5, 0.5))
@@ -177,4 +184,5 @@ OBJECTS: dict[str, Callable[[np.random.Generator, int], Image]] = {
     "film": _film,
     "membranes": _membranes,
     "wedge": _wedge,
+    **UNSEEN,
 }
