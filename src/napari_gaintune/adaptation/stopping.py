@@ -10,7 +10,7 @@ import torch
 from torch import Generator, Tensor
 
 from .crops import VALIDATION_CROPS
-from .objectives import Crop, Objective
+from .objectives import Crop, Denoise, Objective
 from .parameters import Handle, State
 
 STANDARD_ERRORS = 1.0  # how clearly the kept state must beat the start in the end
@@ -88,14 +88,32 @@ class BestState:
 
     def _loss(self, crop: Crop, draws: int, generator: Generator) -> Tensor:
         losses = []
+        denoise, placed = SeenOnce(self._handle.network, len(crop.noisy)), self._handle.placed(crop)
         for _ in range(draws):
             chance = generator.get_state()
-            placed = self._handle.placed(crop)
-            loss = self._objective.pixel_loss(self._handle.network, placed, generator, every_target=True)
+            loss = self._objective.pixel_loss(denoise, placed, generator, every_target=True)
             losses.append(loss.values[loss.counted].double().cpu())
             if torch.equal(generator.get_state(), chance):  # nothing was drawn: the next look would be the same
                 break
         return torch.stack(losses).mean(dim=0)
+
+
+class SeenOnce:
+    """A network in one state, for many looks at a crop of ``count`` images: what it makes of the crop is computed once.
+
+    An objective shows it the crop first and then, with it or not, the crop with something drawn by chance.
+    """
+
+    def __init__(self, network: Denoise, count: int) -> None:
+        self._network, self._count = network, count
+        self._shown: Tensor | None = None
+        self._answer: Tensor | None = None
+
+    def __call__(self, images: Tensor) -> Tensor:
+        first, others = images[: self._count], images[self._count :]
+        if self._answer is None or self._shown is None or not torch.equal(first, self._shown):
+            self._shown, self._answer = first, self._network(first)
+        return torch.cat([self._answer, self._network(others)]) if len(others) else self._answer
 
 
 @dataclass(frozen=True)
