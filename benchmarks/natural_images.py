@@ -39,6 +39,7 @@ from napari_gaintune.models.card import ModelCard
 from napari_gaintune.models.catalogue import load_denoiser, load_network
 from napari_gaintune.models.denoiser import Denoiser
 from napari_gaintune.models.device import choose_device, choose_precision
+from napari_gaintune.models.foreign import with_our_names
 from napari_gaintune.models.prediction import predict
 from napari_gaintune.noise.level import noise_sd
 from napari_gaintune.pipeline.job import random_stream
@@ -189,7 +190,8 @@ def authors_network(
         objective="squared error", recipe="bias_free_denoising", licence="MIT", sha256="",
     )  # fmt: skip
     place = choose_device(device)
-    loaded = load_network(architecture, form | {"bias": not bias_free}, state, name)
+    weights = with_our_names(architecture, state)
+    loaded = load_network(architecture, form | {"bias": not bias_free}, weights, name)
     return Denoiser(card, loaded).place(place, choose_precision(precision, place))
 
 

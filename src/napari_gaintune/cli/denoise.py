@@ -129,8 +129,8 @@ def tell(followed: Followed, output: Path, rest: str, seconds: float, as_json: b
     if not as_json:
         unchanged = sum(not frame["adapted"] for frame in frames)
         count = f"{len(frames)} frame" + ("s" if len(frames) > 1 else "")
-        kept_as_is = f", {unchanged} of them by the pre-trained network as it is" if unchanged else ""
-        print(f"{output}: {count}{spoken_dose(frames)}{kept_as_is}, {spoken_time(seconds)}")
+        as_it_is = f"; the pre-trained network's result was kept for {unchanged} of {len(frames)}" if unchanged else ""
+        print(f"{output}: {count}{spoken_dose(frames)} in {spoken_time(seconds)}{as_it_is}")
         print(spoken_model(done.provenance["model"]))
         if guesses := sum(GUESS in frame["message"] for frame in frames):
             print(

@@ -71,5 +71,6 @@ def as_command(image: Path, report: NoiseReport) -> str:
     if report.detector and report.detector_is_sure:
         gain, offset = report.detector.detector_gain, report.detector.detector_offset
         asked += [f"--detector-gain {gain:.4g}", f"--detector-offset {offset:.4g}"]
+    asked += ["--series shared"] if report.frames > 1 else []
     command = " ".join([f"napari-gaintune denoise {shlex.quote(str(image))} -o denoised.ome.tif", *asked])
     return f"Recommended:\n    {command}"

@@ -18,7 +18,7 @@ class DenoiseConfig(AdaptationConfig):
     )  # fmt: skip
     modality: Literal["auto", "HRTEM", "STEM", "TEM"] = Field(
         "auto", title="Modality",
-        description="What the frames are, for model auto. auto: HRTEM below 0.06 nm per pixel, else TEM; say STEM yourself.",
+        description="What the frames are. auto: STEM if the file says so, TEM from 0.06 nm per pixel on, else HRTEM.",
         json_schema_extra={"advanced": True},
     )  # fmt: skip
     scale: Literal["auto", "none"] = Field(

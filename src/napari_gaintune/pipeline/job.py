@@ -37,6 +37,7 @@ from .range_check import (
     line_notes,
     objective_notes,
     pixel_size_notes,
+    unchanged_note,
 )
 from .reports import DoneReport, FrameReport, Report, StepReport
 from .situation import Neighbours, situation_of
@@ -243,7 +244,7 @@ class DenoiseJob:
         if is_first or self.config.series == "episodic":
             notes += adapted.notes
             if last.step > 0 and last.best_step == 0:
-                notes.append("no step clearly beat the pre-trained network, so its result is kept")
+                notes.append(unchanged_note(last.step))
         return FrameReport(
             loaded.index, loaded.position, len(self.frames), image, last.step, last.best_step, last.best_step > 0,
             "; ".join(notes), loaded.scale, adapted.objective, dose,

@@ -83,10 +83,10 @@ def _modality(config: DenoiseConfig, pixel_size_nm: Sequence[float] | None, is_s
     if is_scanned:
         return "STEM", "STEM (as the file says)"
     if pixel_size_nm is None:
-        return "HRTEM", "HRTEM (no pixel size is known; if it is something else, say so: modality)"
+        return "HRTEM", "HRTEM (no pixel size is known; if it is something else, set modality)"
     if max(pixel_size_nm) >= LOW_MAGNIFICATION_FROM_NM:
         return "TEM", "TEM at low magnification"
-    return "HRTEM", "HRTEM (if it is STEM, say so: modality)"
+    return "HRTEM", "HRTEM (if it is STEM, set modality to STEM)"
 
 
 def _breadth(card: ModelCard) -> float:

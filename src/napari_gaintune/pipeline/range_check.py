@@ -17,6 +17,7 @@ from .situation import Neighbours
 
 TOLERANCE = 0.01
 GAUSSIAN_FROM_E_PER_PX = 10.0
+FEW_STEPS = 10  # before, the length of a step is still small, and nothing is judged but the last one
 HOT_SD = 30.0  # above the neighbours, in standard deviations of the noise
 
 
@@ -108,6 +109,12 @@ def line_notes(neighbours: Neighbours, is_kept: bool) -> list[str]:
         f"whole rows or columns share {100 * neighbours.lines:.0f} % of the noise's variance, which adapting may take for "
         f"scene, {what}"
     ]
+
+
+def unchanged_note(steps: int) -> str:
+    """What to say where no step was kept."""
+    few = f"; {steps} steps seldom change anything, take {FEW_STEPS} or more" if steps < FEW_STEPS else ""
+    return f"no step clearly beat the pre-trained network, so its result is kept{few}"
 
 
 def hot_pixel_notes(frame: Float32, noise_sd: float) -> list[str]:
