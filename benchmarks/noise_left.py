@@ -24,14 +24,14 @@ from napari_gaintune.pipeline.evaluate import DOSES_E_PER_PX, trials
 from napari_gaintune.pipeline.situation import Neighbours
 
 MODELS = ("unet-hrtem", "dncnn-hrtem", "blindspot-hrtem", "unet-stem", "blindspot-stem", "unet-tem", "blindspot-tem")
-SETS = {"hrtem": "hrtem-validation", "stem": "stem-validation", "tem": "tem-validation"}
+SETS = {"HRTEM": "hrtem-validation", "STEM": "stem-validation", "TEM": "tem-validation"}
 
 
-def conditions(dose: float) -> dict[str, NoiseModel]:
-    """By name; rows share the part of the variance that is named."""
+def conditions(mean_electrons: float) -> dict[str, NoiseModel]:
+    """By name; rows share the part of the variance that is named, in a frame of so many electrons per pixel."""
 
     def rows(share: float) -> NoiseModel:
-        return Correlated(Poisson(), point_spread_px=0.0, row_noise_sd=(dose * share / (1 - share)) ** 0.5)
+        return Correlated(Poisson(), point_spread_px=0.0, row_noise_sd=(mean_electrons * share / (1 - share)) ** 0.5)
 
     return {
         "counts": Poisson(),
@@ -48,7 +48,7 @@ def main() -> None:
     options = parse()
     for model in options.model:
         denoiser = load_denoiser(model)
-        folder = options.sets / SETS[model.split("-")[-1]]
+        folder = options.sets / SETS[denoiser.card.modality]
         print(f"\n{model}, {folder.name}: taken for correlated / for sharing lines, of the frames at each dose (e-/px)")
         print(f"{'':24s}" + "".join(f"{dose:>24g}" for dose in options.dose))
         for name in conditions(1.0):
@@ -61,7 +61,8 @@ def looks(network: Network, folder: Path, dose: float, condition: str, limit: in
     found = []
     for place, trial in enumerate(trials(folder, [dose], limit)):
         generator = torch.Generator().manual_seed(7_000 + place)
-        noisy = conditions(dose)[condition].sample(torch.from_numpy(trial.truth)[None, None], generator)[0, 0]
+        noise = conditions(float(trial.truth.mean()))[condition]
+        noisy = noise.sample(torch.from_numpy(trial.truth)[None, None], generator)[0, 0]
         found.append(Neighbours.of(noisy, predict(network, noisy)))
     return found
 

@@ -139,7 +139,7 @@ def methods_of(
 
 
 def trials(folder: Path, doses_e_per_px: Sequence[float], images: int = 0) -> Iterator[Trial]:
-    """The first image of each object at each dose; the noise is decided by the object's place and the dose."""
+    """The first image of each object at each dose; the noise is decided by the object's number and the dose."""
     records = sorted(folder.glob("[0-9]*.json"))
     recipe = hashlib.sha256(read_image_recipe(folder).model_dump_json().encode()).hexdigest()[:12]
     for place, (entry, record) in enumerate(zip(open_set(folder, 0).training, records, strict=True)):
@@ -148,7 +148,7 @@ def trials(folder: Path, doses_e_per_px: Sequence[float], images: int = 0) -> It
         facts = json.loads(record.read_text(encoding="utf-8"))
         clean = torch.from_numpy(np.asarray(entry.images[0], dtype=np.float32))
         for dose in doses_e_per_px:
-            generator = torch.Generator().manual_seed(1000 * place + round(100 * dose))
+            generator = torch.Generator().manual_seed(1000 * int(record.stem) + round(100 * dose))
             noisy = Poisson().sample(dose * clean, generator).numpy()
             truth, material = (dose * clean).numpy(), material_of(facts)
             yield Trial(folder.name, recipe, record.stem, material, entry.pixel_size_nm, dose, truth, noisy)
