@@ -99,6 +99,24 @@ def test_a_crop_is_scaled_to_the_pixel_size_asked_for() -> None:
     assert min(8, 96 - 8) in {int(p) for p in torch.minimum(peak, 96 - peak)}
 
 
+def test_crops_are_turned_and_mirrored_in_all_eight_ways() -> None:
+    """A picture without symmetry comes in as many orientations as the square has."""
+    image = np.arange(32 * 32).reshape(32, 32).astype(np.float16) / 1024
+    recipe, rng = SMALL.model_copy(update={"crop_px": 32}), np.random.default_rng(0)
+    # each of the eight is missing from 100 crops with a chance of (7/8)^100 = 2e-6
+    corners = {tuple(random_crop(image, None, recipe, rng)[[0, 0, -1], [0, -1, 0]].tolist()) for _ in range(100)}
+    turned = [np.rot90(side, turns) for side in (image, image[:, ::-1]) for turns in range(4)]
+    assert corners == {(float(t[0, 0]), float(t[0, -1]), float(t[-1, 0])) for t in turned}
+
+
+def test_the_noise_level_of_every_pixel_comes_with_a_batch(simulated: Path) -> None:
+    """Of counts with read noise the variance is the expected count and the read noise squared."""
+    noise = NoiseRecipe(dose_range_e_per_px=(5, 5), sd_range=(2, 2))
+    batch = training_batch(open_set(simulated, 2), SMALL.model_copy(update={"noise": noise}), 0)
+    torch.testing.assert_close(batch.noise_sd, (batch.clean + 4).sqrt())
+    assert batch.noise_sd.std() > 0.01
+
+
 def test_contrast_is_changed_about_the_vacuum() -> None:
     image = np.ones((64, 64), dtype=np.float16)
     image[:, 32:] = 1.5
@@ -128,6 +146,11 @@ def test_noise_is_of_the_kind_and_the_range_asked_for() -> None:
     assert variance == pytest.approx(0.01)
     correlated = NoiseRecipe(sd_range=(0.1, 0.1), point_spread_range_px=(0.5, 0.5), correlated_share=1.0)
     assert draw_noise(correlated, rng)[0] == Correlated(Gaussian(0.1), 0.5, 0.0)
+    # row noise is a share of the standard deviation, which is 3 electrons here
+    rows = NoiseRecipe(dose_range_e_per_px=(8, 8), sd_range=(1, 1), row_noise_range=(0.2, 0.2), correlated_share=1.0)
+    model = draw_noise(rows, rng)[0]
+    assert isinstance(model, Correlated)
+    assert model.row_noise_sd == pytest.approx(0.6)
 
 
 @pytest.mark.parametrize("wrong", [{"dose_range_e_per_px": (2, 1)}, {"sd_range": (-0.1, 0.2)}])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from dataclasses import replace
 from pathlib import Path
 from typing import get_args
 
@@ -54,6 +56,16 @@ def test_a_noise_level_that_is_right_costs_nothing() -> None:
     told = Compared(**(vars(given) | {"noise_sd": level * deviation}))
     assert float(noise_level_error(told)) < 1e-10  # the rounding of a mean of 16, squared
     assert float(noise_level_error(given)) > 0.01
+
+
+def test_the_error_to_the_clean_image_is_a_mean_of_logarithms() -> None:
+    """Errors of 0.1 and 0.2 over a variance of 0.25: 0.04 and 0.16, each with the floor, and not their sum."""
+    given = compared()
+    errors = torch.tensor([0.1, 0.2]).view(2, 1, 1, 1)
+    given = replace(given, denoised=given.truth + errors)
+    expected = (math.log(0.04 + 3e-4) + math.log(0.16 + 3e-4)) / 2
+    assert float(LOSSES["log-error"](given)) == pytest.approx(expected, rel=1e-5)
+    assert float(LOSSES["absolute-error"](given)) == pytest.approx((0.2 + 0.4) / 2, rel=1e-5)
 
 
 def test_losses_are_summed_by_weight() -> None:

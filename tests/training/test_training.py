@@ -23,7 +23,8 @@ from napari_gaintune.models.card import ModelCard
 from napari_gaintune.models.catalogue import load_denoiser, save_card
 from napari_gaintune.models.denoiser import Denoiser
 from napari_gaintune.models.networks import Network, build_network
-from napari_gaintune.training.dataset import open_set
+from napari_gaintune.training.checkpoint import save_checkpoint
+from napari_gaintune.training.dataset import open_set, training_batch
 from napari_gaintune.training.figures import disagreements, figures_again
 from napari_gaintune.training.recipe import MetaRecipe, NoiseRecipe, TrainingRecipe, load_recipe
 from napari_gaintune.training.run import TrainingRun
@@ -35,6 +36,7 @@ from napari_gaintune.training.supervised import (
     new_state,
     resume_or_start,
     train,
+    training_step,
 )
 from napari_gaintune.training.validation import ValidationSet, levels, psnr_db
 
@@ -111,11 +113,43 @@ def test_a_stopped_and_resumed_training_is_bit_equal_to_an_unbroken_one(
     assert all(torch.equal(resumed.average[name], value) for name, value in unbroken.average.items())
 
 
+def test_a_training_that_diverges_says_so_and_leaves_its_checkpoint(simulated: Path, tmp_path: Path) -> None:
+    """Neither the network nor its average comes back from a number that is none."""
+    recipe = SMALL.model_copy(update={"steps": 60})
+    data, state = open_set(simulated, recipe.held_out_objects), new_state(recipe, CPU)
+    reports = train(state, data, recipe, tmp_path, seconds_between_checkpoints=0)
+    next(reports)
+    before = (tmp_path / CHECKPOINT).read_bytes()
+    with torch.no_grad():
+        next(state.network.parameters()).fill_(torch.nan)
+    with pytest.raises(SettingError, match="the loss is nan in the steps up to 2.*lower learning_rate"):
+        next(reports)
+    with pytest.raises(SettingError, match="not finite after 2 steps.*left as it was"):
+        save_checkpoint(tmp_path / CHECKPOINT, state, recipe)
+    assert (tmp_path / CHECKPOINT).read_bytes() == before
+
+
+def test_gradients_are_clipped_and_weights_averaged_as_the_recipe_says(simulated: Path) -> None:
+    """A young average follows with (1 + age) / (10 + age), an old one with the recipe's decay."""
+    recipe = SMALL.model_copy(update={"average_decay": 0.3, "largest_gradient_norm": 1e-3})
+    data, state = open_set(simulated, recipe.held_out_objects), new_state(recipe, CPU)
+    for step, decay in enumerate((2 / 11, 3 / 12, 0.3 * 13 / 13, 0.3)):
+        before = {name: value.clone() for name, value in state.average.items()}
+        training_step(state, training_batch(data, recipe, step), recipe)
+        gradients = [parameter.grad for parameter in state.network.parameters() if parameter.grad is not None]
+        norm = torch.linalg.vector_norm(torch.cat([gradient.flatten() for gradient in gradients]))
+        assert float(norm) == pytest.approx(1e-3, rel=1e-3)
+        for name, parameter in state.network.named_parameters():
+            expected = decay * before[name] + (1 - decay) * parameter.detach()
+            torch.testing.assert_close(state.average[name], expected)
+
+
 def test_a_checkpoint_of_another_recipe_is_refused(simulated: Path, tmp_path: Path) -> None:
     recipe = SMALL.model_copy(update={"steps": 1})
     list(train(new_state(recipe, CPU), open_set(simulated, 2), recipe, tmp_path))
-    with pytest.raises(SettingError, match="another recipe"):
-        resume_or_start(recipe.model_copy(update={"seed": 99}), tmp_path, resume=True, device=CPU)
+    for change in ({"seed": 99}, {"steps": 2}, {"steps": 2, "restarts": (1,)}):
+        with pytest.raises(SettingError, match="another recipe"):
+            resume_or_start(recipe.model_copy(update=change), tmp_path, resume=True, device=CPU)
 
 
 def test_a_checkpoint_of_an_earlier_version_is_refused(simulated: Path, tmp_path: Path) -> None:
@@ -172,9 +206,7 @@ def test_a_training_goes_on_with_the_objects_it_began_with(sets: Path, tmp_path:
     list(run.train())
     run.finish()
     fewer = tmp_path / "fewer"
-    shutil.copytree(sets, fewer)
-    for path in (fewer / "rods").glob("00005.*"):
-        path.unlink()
+    shutil.copytree(sets, fewer, ignore=shutil.ignore_patterns("00005.*"))
     with pytest.raises(SettingError, match="rods: 5 objects, but the training began with 6"):
         TrainingRun(run.recipe, fewer, tmp_path / "run", CPU, resume=True)
     longer = SMALL.model_copy(update={"steps": 4, "restarts": (2,)})
@@ -191,6 +223,20 @@ def test_minutes_decide_the_number_of_steps(sets: Path, tmp_path: Path) -> None:
     assert 1 <= run.recipe.steps < 19
     TrainingRecipe.model_validate(run.recipe.model_dump())
     assert learning_rate(run.recipe, run.recipe.steps) == pytest.approx(0.01 * SMALL.learning_rate)
+    run.save()
+    for minutes in (0.0, 1e-4, 1.0):
+        again = TrainingRun(restarted, sets, tmp_path, CPU, resume=True, minutes=minutes)
+        assert again.recipe == run.recipe
+    begun = tmp_path / "begun"
+    begun.mkdir()
+    shutil.copy(tmp_path / CHECKPOINT, begun)
+    other = restarted.model_copy(update={"seed": 99})
+    with pytest.raises(SettingError, match="another recipe"):
+        TrainingRun(other, sets, begun, CPU, resume=True)
+    counted = TrainingRun(SMALL, sets, tmp_path / "counted", CPU, resume=False)
+    list(itertools.islice(counted.train(0), 1))
+    with pytest.raises(SettingError, match="begun with 20 steps and not with minutes; leave --minutes out"):
+        TrainingRun(SMALL, sets, tmp_path / "counted", CPU, resume=True, minutes=1.0)
     with pytest.raises(SettingError, match="do not go together"):
         TrainingRun(restarted, sets, tmp_path, CPU, resume=False, minutes=1, begin_with="unet-hrtem")
     with pytest.raises(SettingError, match="cannot shorten meta-learning"):
@@ -216,6 +262,29 @@ def test_held_out_objects_are_never_trained_on(simulated: Path) -> None:
     assert (len(data.training), len(data.held_out), data.images) == (4, 2, 8)
     with pytest.raises(SettingError, match="6 objects, of which 6"):
         open_set(simulated, 6)
+
+
+def test_a_set_with_an_object_missing_in_between_is_refused(simulated: Path, tmp_path: Path) -> None:
+    """The last two of it are not those that its size says: a card would name objects that were trained on."""
+    gap = tmp_path / "rods"
+    shutil.copytree(simulated, gap, ignore=shutil.ignore_patterns("00003.json"))
+    with pytest.raises(SettingError, match="object 3 is missing and later ones are there.*simulate rods --output"):
+        open_set(gap, 2)
+
+
+@pytest.mark.parametrize(
+    ("noise", "names"),
+    [
+        (NoiseRecipe(sd_range=(0, 0.2157)), ["sigma 30/255", "sigma 15/255", "sigma 50/255"]),
+        (NoiseRecipe(sd_range=(0, 0.1)), ["sigma 15/255"]),
+        (NoiseRecipe(sd_range=(0, 0.02)), ["sigma 5.1/255"]),
+        (NoiseRecipe(), ["sigma 0.5/255"]),
+        (NoiseRecipe(dose_range_e_per_px=(20, 50)), ["20 e⁻/px"]),
+    ],
+)
+def test_every_recipe_is_validated_at_a_level_within_its_range(noise: NoiseRecipe, names: list[str]) -> None:
+    there = levels(SMALL.model_copy(update={"noise": noise}))
+    assert [level.name for level in there] == names
 
 
 @pytest.mark.parametrize("name", RECIPES)

@@ -32,7 +32,15 @@ class TrainingState:
 
 
 def save_checkpoint(path: Path, state: TrainingState, recipe: TrainingRecipe) -> None:
-    """Write beside the target, then rename: a kill at any time leaves the last whole checkpoint."""
+    """Write beside the target, then rename: a kill at any time leaves the last whole checkpoint.
+
+    Raises SettingError, and leaves what is there, where a weight is not finite.
+    """
+    if not all(bool(torch.isfinite(value).all()) for value in state.average.values()):
+        raise SettingError(
+            f"{recipe.name}: a weight is not finite after {state.step} steps; {path} is left as it was. Begin anew in an "
+            "empty folder with a lower learning_rate"
+        )
     tensors = {f"average/{name}": value for name, value in state.average.items()}
     for name, parameter in state.network.named_parameters():
         tensors[f"network/{name}"] = parameter.detach()

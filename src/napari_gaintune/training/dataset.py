@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -69,9 +69,19 @@ class Batch:
 
 
 def open_set(folder: Path, held_out_objects: int) -> SimulatedSet:
-    """What ``simulate`` wrote to ``folder``; the last ``held_out_objects`` of it are kept out of training."""
+    """What ``simulate`` wrote to ``folder``; the last ``held_out_objects`` of it are kept out of training.
+
+    Raises SettingError if there are no more than those, or if one is missing between others: the last objects would not
+    be those that their number says, and a model's card names the held-out ones by how many there are.
+    """
     recipe = read_image_recipe(folder)
     records = sorted(path for path in folder.glob("[0-9]*.json"))
+    for number, record in enumerate(records):
+        if int(record.stem) != number:
+            raise SettingError(
+                f"{folder}: object {number} is missing and later ones are there, as where the simulation was stopped; "
+                f"finish it with: napari-gaintune simulate {recipe.name} --output {folder.parent}"
+            )
     if len(records) <= held_out_objects:
         raise SettingError(
             f"{folder}: {len(records)} objects, of which {held_out_objects} are to be held out; make more of them "
@@ -110,7 +120,7 @@ def with_photographs(data: SimulatedSet, folder: Path, smallest_px: int) -> Simu
     return SimulatedSet(data.training + pictures, data.held_out, f"{data.name} and of {len(pictures)} photographs")
 
 
-def batches(data: SimulatedSet, recipe: TrainingRecipe, first_step: int, workers: int) -> Iterator[Batch]:
+def batches(data: SimulatedSet, recipe: TrainingRecipe, first_step: int, workers: int) -> Generator[Batch, None, None]:
     """Batch ``first_step`` and all that follow it to the recipe's last, made ahead of time in ``workers`` threads."""
     with ThreadPoolExecutor(workers, thread_name_prefix="batches") as pool:
         ahead: deque[Future[Batch]] = deque()

@@ -111,6 +111,7 @@ class TrainingRecipe(_Recipe):
     warm_up_steps: int = Field(100, ge=0)
     steps: int = Field(2000, ge=1)
     restarts: tuple[int, ...] = Field((), description="steps at which the schedule starts anew from the average")
+    minutes: float = Field(0.0, ge=0, description="that the steps were reckoned from; `train --minutes` sets it")
     largest_gradient_norm: float = Field(1.0, gt=0)
     average_decay: float = Field(0.998, ge=0, lt=1, description="of the average of the weights, which is kept")
     direct_start: bool = Field(False, description="start a DnCNN as a net that predicts the image, not the noise")

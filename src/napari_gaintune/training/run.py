@@ -33,8 +33,8 @@ class TrainingRun:
 
     With ``minutes`` above 0 the number of steps is what fits into them, without restarts. ``photographs`` is a folder of
     pictures that join the simulated ones, ``begin_with`` the model that the steps before the recipe's last restart made.
-    Raises SettingError where the images are missing, or ``folder`` holds a checkpoint and neither ``resume`` nor an empty
-    folder was asked for.
+    A run that is resumed keeps the schedule that it was begun with. Raises SettingError where the images are missing, or
+    ``folder`` holds a checkpoint and neither ``resume`` nor an empty folder was asked for.
     """
 
     def __init__(
@@ -60,11 +60,16 @@ class TrainingRun:
             raise SettingError(f"{folder / CHECKPOINT} is there; go on from it with --resume, or give another folder")
         if minutes > 0 and not there:
             steps = steps_for(recipe, self.data, minutes, device)
-            recipe = recipe.model_copy(update={"steps": steps, "restarts": ()})  # so many minutes are one schedule
+            # so many minutes are one schedule
+            recipe = recipe.model_copy(update={"steps": steps, "restarts": (), "minutes": minutes})
         if begin_with and not there:
             self.state, self.recipe = begin_at_restart(recipe, begin_with, device)
         else:
             self.state, self.recipe = resume_or_start(recipe, folder, resume, device)
+        if minutes > 0 and not self.recipe.minutes:
+            raise SettingError(
+                f"{folder / CHECKPOINT} was begun with {self.recipe.steps} steps and not with minutes; leave --minutes out"
+            )
         self._same_objects()
 
     def _same_objects(self) -> None:

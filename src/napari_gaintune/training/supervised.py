@@ -18,7 +18,7 @@ from ..errors import SettingError
 from ..models.catalogue import load_denoiser
 from ..models.networks import Network, build_network
 from .checkpoint import TrainingState, load_checkpoint, read_recipe, save_checkpoint
-from .dataset import Batch, SimulatedSet, batches
+from .dataset import BATCHES_AHEAD, Batch, SimulatedSet, batches
 from .losses import Compared, check_losses, weighted
 from .meta import check_meta, meta_backward
 from .recipe import TrainingRecipe
@@ -27,7 +27,7 @@ from .validation import ValidationSet, levels
 
 REPORT_EVERY = 20
 CHECKPOINT = "checkpoint.safetensors"
-TIMED_STEPS = 12  # from the second half of them the length of a run of so many minutes is reckoned
+TIMED_STEPS = 8  # from which the length of a run of so many minutes is reckoned
 
 
 @dataclass(frozen=True)
@@ -143,15 +143,25 @@ def averaged_network(state: TrainingState, recipe: TrainingRecipe) -> Network:
 
 
 def steps_for(recipe: TrainingRecipe, data: SimulatedSet, minutes: float, device: torch.device) -> int:
-    """How many steps fit into ``minutes`` on this machine, from a few trial steps on a throw-away network."""
-    state = new_state(recipe, device)
-    trial = recipe.model_copy(update={"steps": TIMED_STEPS})
-    started = time.perf_counter()
-    for count, batch in enumerate(batches(data, trial, 0, loader_threads())):
-        if count == TIMED_STEPS // 2:
-            started = time.perf_counter()
-        training_step(state, batch, recipe).item()
-    return max(1, round(60 * minutes * (TIMED_STEPS - TIMED_STEPS // 2) / (time.perf_counter() - started)))
+    """How many steps fit into ``minutes`` on this machine, from a few trial steps on a throw-away network.
+
+    Batches that were made ahead before the first step say nothing of how fast they come: time runs once they are used up.
+    """
+    state, threads = new_state(recipe, device), loader_threads()
+    local = compiled(state.network.trained, device)
+    untimed = BATCHES_AHEAD + threads + 1
+    # as many again beyond the last timed one, so that the threads do not run out of work before it
+    trial = recipe.model_copy(update={"steps": 2 * untimed + TIMED_STEPS, "restarts": ()})
+    source = batches(data, trial, 0, threads)
+    try:
+        for _ in range(untimed):
+            training_step(state, next(source), trial, local).item()
+        started = time.perf_counter()
+        for _ in range(TIMED_STEPS):
+            training_step(state, next(source), trial, local).item()
+        return max(1, round(60 * minutes * TIMED_STEPS / (time.perf_counter() - started)))
+    finally:
+        source.close()
 
 
 def loader_threads() -> int:
@@ -162,11 +172,16 @@ def loader_threads() -> int:
 def resume_or_start(
     recipe: TrainingRecipe, folder: Path, resume: bool, device: torch.device
 ) -> tuple[TrainingState, TrainingRecipe]:
-    """The state to go on from. A resumed run keeps the number of steps that it was begun with."""
+    """The state to go on from. A resumed run whose steps were reckoned from minutes keeps them.
+
+    Raises SettingError if the checkpoint belongs to another recipe.
+    """
     path = folder / CHECKPOINT
     if not (resume and path.exists()):
         return new_state(recipe, device), recipe
-    recipe = recipe.model_copy(update={"steps": read_recipe(path).steps})
+    begun = read_recipe(path)
+    if begun.minutes:
+        recipe = recipe.model_copy(update={name: getattr(begun, name) for name in ("steps", "restarts", "minutes")})
     state = new_state(recipe, device)
     load_checkpoint(path, state, recipe)
     return state, recipe
@@ -209,6 +224,7 @@ def train(
     """Train to the recipe's last step; checkpoint and validate every so many seconds and at the end.
 
     A report every ``REPORT_EVERY`` steps and after each validation: reading the loss more often would make a GPU wait.
+    Raises SettingError where it is not finite, with the last checkpoint as it was.
     Which steps are validated depends on the clock, the weights do not: a run that was killed and resumed ends bit-equal
     to one that was not, on the same machine with the same number of threads.
     """
@@ -230,6 +246,11 @@ def train(
             continue
         loss = float(torch.stack(losses).mean())
         losses.clear()
+        if not math.isfinite(loss):
+            raise SettingError(
+                f"{recipe.name}: the loss is {loss} in the steps up to {state.step}: the training has diverged. The "
+                f"checkpoint in {folder} is of before; begin anew in an empty folder with a lower learning_rate"
+            )
         now = time.perf_counter()
         state.seconds = seconds_before + now - began
         score = None

@@ -11,11 +11,11 @@ from torch import Tensor
 from ..evaluation.baselines import best_gaussian_blur
 from ..models.networks import Network
 from ..noise.models import Gaussian, NoiseModel, Poisson
-from .dataset import SimulatedSet
+from .dataset import SMALLEST_SD, SimulatedSet
 from .recipe import TrainingRecipe
 
 DOSES_E_PER_PX = (0.45, 0.1, 2.0, 10.0)  # the first one is watched during the training
-SDS_OF_255 = (30, 15, 50)
+SDS_OF_255 = (30.0, 15.0, 50.0)
 CROP_PX = 256
 
 
@@ -32,8 +32,9 @@ def levels(recipe: TrainingRecipe) -> list[Level]:
     """The levels within the recipe's range, the one that is watched first."""
     limits = recipe.noise.dose_range_e_per_px
     if limits is None:
-        highest = recipe.noise.sd_range[1]
-        return [Level(f"sigma {sd}/255", 1.0, Gaussian(sd / 255)) for sd in SDS_OF_255 if sd / 255 <= highest]
+        highest = max(255 * recipe.noise.sd_range[1], 255 * SMALLEST_SD)
+        sds = [sd for sd in SDS_OF_255 if sd <= highest] or [highest]
+        return [Level(f"sigma {sd:.3g}/255", 1.0, Gaussian(sd / 255)) for sd in sds]
     within = [dose for dose in DOSES_E_PER_PX if limits[0] <= dose <= limits[1]] or [limits[0]]
     return [Level(f"{dose:g} e⁻/px", dose, Poisson()) for dose in within]
 
