@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
+import itertools
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from napari_gaintune.cli.evaluate import materials
 from napari_gaintune.cli.main import main
 from napari_gaintune.errors import ModelError, SettingError
+from napari_gaintune.evaluation.metrics import ssim
 from napari_gaintune.models.catalogue import load_denoiser
 from napari_gaintune.pipeline.evaluate import (
     SIMPLE,
     TUNED,
+    Method,
     Score,
     evaluate,
     material_of,
     pooled_columns,
     read_scores,
+    score,
     spread,
     trials,
 )
@@ -80,6 +86,10 @@ def test_scores_are_kept_as_they_come_and_made_once(
     assert len(half) == 2 * (len(SIMPLE) + 1)
     kept.write_text(kept.read_text()[:-20])
     assert main(command) == 0
+    kept.write_text(kept.read_text() + '\n{"no": "score"}')
+    with pytest.raises(SettingError, match=r"scores.jsonl, line \d+: not a score"):
+        read_scores(kept)
+    kept.write_text("\n".join(kept.read_text().splitlines()[:-1]))
     whole = read_scores(kept)
     assert whole[: len(half) - 1] == half[:-1]
     assert len({score.key for score in whole}) == len(whole) == OBJECTS * (len(SIMPLE) + 1)
@@ -106,12 +116,55 @@ def test_impossible_requests_are_refused_before_any_work(folder: Path) -> None:
     [
         ({"specimen": {"particles": [{"metal": "Ru"}], "support": "ZnO"}}, "Ru"),
         ({"specimen": {"crystal": "GaN"}}, "GaN"),
-        ({"objects": ["film", "wedge"]}, "film"),
+        ({"objects": ["film", "wedge"]}, "film, wedge"),
         ({}, "all"),
     ],
 )
 def test_an_image_is_counted_under_its_material(facts: dict, material: str) -> None:
     assert material_of(facts) == material
+
+
+def test_an_image_of_two_kinds_counts_for_both(folder: Path) -> None:
+    """The worst kind is told by its own images: rods gain 1 and 3 dB, wedges 3 dB."""
+    one = next(evaluate(folder, [], (0.5,), steps=0, images=1))
+    scores = [
+        replace(one, image=image, material=material, method=method, psnr_db=db)
+        for image, material, gain in (("0", "rods", 1.0), ("1", "rods, wedge", 3.0))
+        for method, db in (("Gaussian blur, best", 20.0), ("net", 20.0 + gain))
+    ]
+    assert "| net | rods +2.00, wedge +3.00 |" in materials(scores)
+
+
+def test_settings_and_versions_are_told_apart(folder: Path, dncnn: str) -> None:
+    """A score that was made under other settings, or by another version, is made again."""
+    known = list(evaluate(folder, [dncnn], (0.5,), steps=0, images=1))
+    asked = list(evaluate(folder, [dncnn], (0.5,), steps=0, images=1, known=known, orientations="eight"))
+    differ = {score.method for score, before in zip(asked, known, strict=True) if score != before}
+    assert differ == {dncnn}
+    older = [replace(score, psnr_db=0.0, program="0.0.1") for score in known]
+    assert list(evaluate(folder, [dncnn], (0.5,), steps=0, images=1, known=older)) == known
+
+
+def test_the_similarity_is_that_of_the_truth_s_own_range(folder: Path) -> None:
+    """Nothing but the scale of an image tells a dose of 1 from one of 100 here: figures in the own range do not change."""
+    trial = next(trials(folder, (1.0,), 1))
+    louder = replace(trial, truth=100 * trial.truth)
+    blurred = SIMPLE["Gaussian blur, best"](trial.noisy, trial.truth)
+    method = Method("net", lambda trial: blurred)
+    one, two = score(trial, method, blurred, "0"), score(louder, method, 100 * blurred, "0")
+    assert two.ssim == pytest.approx(one.ssim, abs=1e-6)
+    assert two.psnr_own_range_db == pytest.approx(one.psnr_own_range_db, abs=1e-4)
+    assert two.psnr_db == pytest.approx(one.psnr_db - 40, abs=1e-4)
+    assert one.ssim == pytest.approx(ssim(blurred, trial.truth, float(np.ptp(trial.truth))))
+
+
+def test_every_object_and_dose_has_a_draw_of_its_own(folder: Path) -> None:
+    """Objects of one image: their residuals, over the root of the dose, are as good as independent."""
+    shutil.copy(folder / "00000.npy", folder / "00001.npy")
+    counts = [(t.noisy - t.truth) / np.sqrt(t.dose_e_per_px) for t in trials(folder, (0.5, 2.0))][:4]
+    for one, two in itertools.combinations(counts, 2):
+        # the standard error of the correlation of 4096 independent pixels is 1/64
+        assert abs(np.corrcoef(one.ravel(), two.ravel())[0, 1]) < 5 / SIDE
 
 
 def test_columns_are_pooled_and_an_image_in_which_none_is_found_is_no_merit(folder: Path) -> None:

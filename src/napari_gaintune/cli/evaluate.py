@@ -164,13 +164,16 @@ def _rows(scores: Sequence[Score], methods: Sequence[str], cell: Callable[[Seque
     return "\n".join(lines)
 
 
-def _by_trial(scores: Sequence[Score], method: str | None = None) -> dict[tuple[str, float], float]:
-    return {(s.image, s.dose_e_per_px): s.psnr_db for s in scores if method in (None, s.method)}
+def _by_trial(scores: Sequence[Score], method: str) -> dict[tuple[str, float], float]:
+    return {(s.image, s.dose_e_per_px): s.psnr_db for s in scores if s.method == method}
 
 
 def _by_material(scores: Sequence[Score], baseline: Mapping[tuple[str, float], float]) -> list[tuple[float, str]]:
-    """(mean gain, material), the worst first."""
+    """(mean gain, material), the worst first. An image of several kinds of object counts for each of them."""
+    from ..pipeline.evaluate import KINDS
+
     gains: dict[str, list[float]] = {}
     for s in scores:
-        gains.setdefault(s.material, []).append(s.psnr_db - baseline[s.image, s.dose_e_per_px])
+        for material in s.material.split(KINDS):
+            gains.setdefault(material, []).append(s.psnr_db - baseline[s.image, s.dose_e_per_px])
     return sorted((sum(values) / len(values), material) for material, values in gains.items())

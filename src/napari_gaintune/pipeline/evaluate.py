@@ -7,6 +7,7 @@ import json
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ from ..training.simulate import read_image_recipe
 from .api import denoise
 
 TUNED = ", GainTuned: "  # between a model's name and the objective's
+KINDS = ", "  # between the kinds of object in one image
 DOSES_E_PER_PX = (0.1, 0.45, 2.0, 10.0)
 SIMPLE: dict[str, Callable[[Array, Array], Float32]] = {
     "noisy": lambda noisy, truth: noisy.astype(np.float32),
@@ -39,8 +41,9 @@ SIMPLE: dict[str, Callable[[Array, Array], Float32]] = {
 class Score:
     """One image at one dose by one method. PSNR in dB: peak 1 e⁻/px, and the truth's own range; columns None: too fine.
 
-    ``weights`` is the beginning of the model's SHA-256, and ``steps`` those of GainTuning; "" and 0 where there are none.
-    ``images`` is the beginning of the SHA-256 of the set's recipe.
+    ``weights`` is the beginning of the model's SHA-256, ``steps`` those of GainTuning, ``settings`` what else was asked for,
+    as JSON; "" and 0 where there are none. ``images`` is the beginning of the SHA-256 of the set's recipe, and ``program``
+    the version that made the score.
     """
 
     set_name: str
@@ -57,11 +60,14 @@ class Score:
     weights: str = ""
     steps: int = 0
     images: str = ""
+    settings: str = ""
+    program: str = ""
 
     @property
-    def key(self) -> tuple[str, str, float, str, str, int]:
-        """What was scored."""
-        return self.images, self.image, self.dose_e_per_px, self.method, self.weights, self.steps
+    def key(self) -> tuple[str | float, ...]:
+        """What was scored, and by which version."""
+        of_method = (self.method, self.weights, self.steps, self.settings)
+        return self.images, self.image, self.dose_e_per_px, *of_method, self.program
 
 
 @dataclass(frozen=True)
@@ -72,6 +78,7 @@ class Method:
     denoise: Callable[[Trial], Float32]
     weights: str = ""
     steps: int = 0
+    settings: str = ""
 
 
 @dataclass(frozen=True)
@@ -106,13 +113,14 @@ def evaluate(
     is given as it is there. Raises SettingError before any work if there is nothing to do.
     """
     methods = methods_of(models, steps, objectives, settings)
-    there = {score.key: score for score in known}
+    there, program = {score.key: score for score in known}, version("napari-gaintune")
     if not doses_e_per_px or min(doses_e_per_px) <= 0:
         raise SettingError(f"doses {list(doses_e_per_px)}: give one or more, above 0 electrons per pixel")
     for trial in trials(folder, doses_e_per_px, images):
         for method in methods:
-            key = (trial.recipe, trial.name, trial.dose_e_per_px, method.name, method.weights, method.steps)
-            yield there.get(key) or score(trial, method, method.denoise(trial))
+            of_method = (method.name, method.weights, method.steps, method.settings)
+            key = (trial.recipe, trial.name, trial.dose_e_per_px, *of_method, program)
+            yield there.get(key) or score(trial, method, method.denoise(trial), program)
 
 
 def methods_of(
@@ -129,17 +137,22 @@ def methods_of(
         return lambda trial: filtered(trial.noisy, trial.truth)
 
     methods = [Method(name, by_hand(filtered)) for name, filtered in SIMPLE.items()]
+    asked = {name: value for name, value in (settings or {}).items() if name != "device"}
+    told = json.dumps(asked, sort_keys=True, default=str) if asked else ""
     for model in models:
         weights = load_denoiser(model).card.sha256[:12]
-        methods.append(Method(model, by_model(model, 0), weights))
+        methods.append(Method(model, by_model(model, 0), weights, 0, told))
         for objective in objectives if steps else ():
             tuned = by_model(model, steps, objective=objective)
-            methods.append(Method(f"{model}{TUNED}{objective}", tuned, weights, steps))
+            methods.append(Method(f"{model}{TUNED}{objective}", tuned, weights, steps, told))
     return methods
 
 
 def trials(folder: Path, doses_e_per_px: Sequence[float], images: int = 0) -> Iterator[Trial]:
-    """The first image of each object at each dose; the noise is decided by the object's number and the dose."""
+    """The first image of each object at each dose.
+
+    The noise is decided by the object's number and the dose: doses that are equal to 0.01 e⁻/px share their draw.
+    """
     records = sorted(folder.glob("[0-9]*.json"))
     recipe = hashlib.sha256(read_image_recipe(folder).model_dump_json().encode()).hexdigest()[:12]
     for place, (entry, record) in enumerate(zip(open_set(folder, 0).training, records, strict=True)):
@@ -155,17 +168,17 @@ def trials(folder: Path, doses_e_per_px: Sequence[float], images: int = 0) -> It
 
 
 def material_of(facts: dict[str, Any]) -> str:
-    """What an image is counted under: its first particle's metal, else its crystal, sheet, film or first object."""
+    """What an image is counted under: its first particle's metal, else its crystal, sheet, film, or all kinds it shows."""
     specimen = facts.get("specimen", facts)
     if specimen.get("particles"):
         return str(specimen["particles"][0]["metal"])
     for name in ("crystal", "sheet", "film", "objects"):
         if name in specimen:
-            return str(specimen[name][0] if name == "objects" else specimen[name])
+            return KINDS.join(specimen[name]) if name == "objects" else str(specimen[name])
     return "all"
 
 
-def score(trial: Trial, method: Method, image: Float32) -> Score:
+def score(trial: Trial, method: Method, image: Float32, program: str) -> Score:
     """All figures of one image."""
     own_range = float(np.ptp(trial.truth))
     matched = found = true = None
@@ -176,17 +189,25 @@ def score(trial: Trial, method: Method, image: Float32) -> Score:
         trial.set_name, trial.name, trial.material, trial.dose_e_per_px, method.name,
         psnr(image, trial.truth), psnr(image, trial.truth, own_range), ssim(image, trial.truth, own_range),
         matched, found, true, method.weights, method.steps, trial.recipe,
+        method.settings, program,
     )  # fmt: skip
 
 
 def read_scores(file: Path) -> list[Score]:
-    """The scores in a file of one JSON object a line; a last line that was cut off is left out."""
+    """The scores in a file of one JSON object a line; lines that a kill cut off are left out.
+
+    Raises SettingError for any other line that is not a score.
+    """
     scores = []
-    for line in file.read_text(encoding="utf-8").splitlines() if file.exists() else ():
+    for number, line in enumerate(file.read_text(encoding="utf-8").splitlines() if file.exists() else (), 1):
+        if not line.strip() or not line.rstrip().endswith("}"):
+            continue  # empty, or cut off
         try:
             scores.append(Score(**json.loads(line)))
-        except (json.JSONDecodeError, TypeError):
-            continue
+        except (json.JSONDecodeError, TypeError) as error:
+            raise SettingError(
+                f"{file}, line {number}: not a score ({error}); give a file that --scores wrote"
+            ) from error
     return scores
 
 
