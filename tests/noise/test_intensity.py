@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from napari_gaintune.errors import NoiseModelError
 from napari_gaintune.image import Float32
 from napari_gaintune.noise.intensity import IntensityScale, electron_scale, unit_scale
-from napari_gaintune.noise.level import noise_sd, noise_variance_and_mean
+from napari_gaintune.noise.level import noise_sd, noise_variance_and_mean, read_noise_sd
 
 RANGE = (0.1, 5.0)
 
@@ -109,6 +109,20 @@ def test_the_noise_level_is_found(sd: float, size: tuple[int, int], rng: np.rand
     # a median of b block variances, each of 64 values: relative error of the variance 1.25 * sqrt(2 / 64 / b)
     blocks = (size[0] // 16) * (size[1] // 16)
     assert noise_sd(frame) == pytest.approx(sd, rel=6 * 0.5 * 1.25 * (2 / 64 / blocks) ** 0.5)
+
+
+@pytest.mark.parametrize("read_sd", [0.0, 0.3, 1.0])
+@pytest.mark.parametrize("dose", [0.1, 2.0, 10.0])
+def test_read_noise_is_what_counting_does_not_explain(dose: float, read_sd: float, rng: np.random.Generator) -> None:
+    """On an even field, on a slope, and beside a lattice that fills two fifths of the blocks."""
+    y, x = np.indices((512, 512))
+    lattice = 1 + 0.3 * np.sin(x / 1.6) * np.sin(y / 1.7) * (y > 300)
+    variance = dose + read_sd**2
+    error = 5 * 0.22 * variance / 32  # of 32 * 32 blocks
+    for field, detail in ((np.ones((512, 512)), 0.0), (1 + 0.8 * x / 512, 0.0), (lattice, 1.0)):
+        counts = (rng.poisson(dose * field) + rng.normal(0, read_sd, field.shape)).astype(np.float32)
+        # the median is then at most the 83rd percentile of the other blocks: one standard deviation of a block's variance
+        assert read_sd**2 - error <= read_noise_sd(counts) ** 2 <= read_sd**2 + error + detail * 0.18 * variance
 
 
 @pytest.mark.parametrize("shape", [(2, 2), (3, 40), (15, 15), (16, 16)])

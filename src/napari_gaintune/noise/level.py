@@ -14,21 +14,23 @@ def noise_sd(frame: Float32) -> float:
 
     Assumes noise independent from pixel to pixel and smooth detail in at least half of the frame: the variance of the
     diagonal Haar detail (a - b - c + d) / 2 in blocks of 16 px, the median over the blocks, corrected for the median of
-    a chi-squared variable (Wilson and Hilferty 1931). Returns 0 for a constant frame.
+    a chi-squared variable. Returns 0 for a constant frame.
     """
     variances, _ = _blocks(frame)
-    values_per_block = (BLOCK_PX // 2) ** 2 if min(frame.shape) >= BLOCK_PX else max(1, frame.size // 4)
-    median_of_chi2 = (1 - 2 / (9 * values_per_block)) ** 3
-    return float(np.sqrt(np.median(variances) / median_of_chi2))
+    return float(np.sqrt(np.median(variances) / _median_of_chi2(frame)))
 
 
 def read_noise_sd(electrons: Float32) -> float:
     """Standard deviation of what is noise beside that of counting, in electrons; (h, w) in electrons -> float.
 
-    The variance above the mean, as counts alone have a variance equal to it; 0 where there is none above it, as in every
-    frame whose detector gain was itself found from the noise.
+    Counts alone have a variance equal to their mean. In each block of ``noise_sd`` the variance less the block's own mean
+    is read noise squared; the median over the blocks counts, which blocks full of detail do not move, and 0 where it is
+    below 0. Of counts alone its square has a standard error of a fifth of the dose over the square root of the number of
+    blocks.
+    Assumes noise independent from pixel to pixel; a detector gain found from the same noise leaves nothing to find.
     """
-    return float(np.sqrt(max(0.0, noise_sd(electrons) ** 2 - float(electrons.mean()))))
+    variances, means = _blocks(electrons)
+    return float(np.sqrt(max(0.0, float(np.median(variances / _median_of_chi2(electrons) - means)))))
 
 
 def noise_variance_and_mean(frame: Float32) -> tuple[float, float]:
@@ -41,6 +43,12 @@ def noise_variance_and_mean(frame: Float32) -> tuple[float, float]:
     low, high = np.quantile(variances, (0.02, 0.98))
     kept = (variances >= low) & (variances <= high)
     return float(variances[kept].mean()), float(means[kept].mean())
+
+
+def _median_of_chi2(frame: Float32) -> float:
+    """Of the mean square of a block's details over its expectation (Wilson and Hilferty 1931)."""
+    values_per_block = (BLOCK_PX // 2) ** 2 if min(frame.shape) >= BLOCK_PX else max(1, frame.size // 4)
+    return float((1 - 2 / (9 * values_per_block)) ** 3)
 
 
 def _blocks(frame: Float32) -> tuple[Float32, Float32]:
