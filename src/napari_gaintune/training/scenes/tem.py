@@ -20,6 +20,7 @@ from .base import Drawn, Image, coordinates
 from .tem_unseen import UNSEEN
 
 TRAINED = ("particles", "agglomerate", "film", "membranes", "wedge")
+MARGIN_PX = 32  # a fringe reaches wavelength * defocus / (2 pixel sizes) <= 2 px, and as far again as the blur does
 CRYSTALLINE = ("particles", "agglomerate", "wedge", "rods", "platelets")
 
 
@@ -66,16 +67,24 @@ class TemScene(BaseModel):
 
 def _bright_field(thickness: Image, diffracted: Image, setting: dict[str, Any], pixel_size_nm: float) -> Image:
     size = len(thickness)
-    up, right = np.fft.fftfreq(size, pixel_size_nm)[:, None], np.fft.rfftfreq(size, pixel_size_nm)[None]
-    square = up**2 + right**2
-    transfer = -np.sin(np.pi * WAVELENGTH_NM_300_KV * setting["defocus_nm"] * square)
-    transfer *= np.exp(-2 * (np.pi * setting["blur_px"] * pixel_size_nm) ** 2 * square)
-    contrast = np.fft.irfft2(2 * setting["phase"] * transfer * np.fft.rfft2(thickness), s=thickness.shape)
     absorbed = np.exp(-setting["absorption"] * thickness) * diffracted
-    image = gaussian_filter(absorbed, setting["blur_px"]) + contrast
+    image = gaussian_filter(absorbed, setting["blur_px"]) + _phase_contrast(thickness, setting, pixel_size_nm)
     slope = np.linspace(-1, 1, size)
     light = 1 + setting["illumination"][0] * slope[:, None] + setting["illumination"][1] * slope[None]
     return np.asarray(np.maximum(image * light, 0.0), dtype=np.float32)
+
+
+def _phase_contrast(thickness: Image, setting: dict[str, Any], pixel_size_nm: float) -> Image:
+    """Weak-phase contrast. The thickness is mirrored at the border, or one edge's fringes would lie along the other."""
+    mirrored = np.pad(thickness, MARGIN_PX, mode="symmetric")
+    up, right = (
+        grid(n, pixel_size_nm) for grid, n in zip((np.fft.fftfreq, np.fft.rfftfreq), mirrored.shape, strict=True)
+    )
+    square = up[:, None] ** 2 + right[None] ** 2
+    transfer = -np.sin(np.pi * WAVELENGTH_NM_300_KV * setting["defocus_nm"] * square)
+    transfer *= np.exp(-2 * (np.pi * setting["blur_px"] * pixel_size_nm) ** 2 * square)
+    contrast = np.fft.irfft2(2 * setting["phase"] * transfer * np.fft.rfft2(mirrored), s=mirrored.shape)
+    return np.asarray(contrast[MARGIN_PX:-MARGIN_PX, MARGIN_PX:-MARGIN_PX], dtype=np.float32)
 
 
 def _grain(rng: np.random.Generator, size_px: int, from_px: float, to_px: float) -> Image:
