@@ -91,7 +91,7 @@ def flat_mean(noisy: Array) -> Float32:
 def best_total_variation(noisy: Array, truth: Array) -> tuple[Float32, float]:
     """Total-variation denoising (Chambolle 2004) with the weight nearest to ``truth``, and that weight: an ORACLE.
 
-    (h, w) in one unit; the weight, one of five, is in units of the noisy image's standard deviation. The result is float32.
+    (h, w) in one unit; the weight, one of ten, is in units of the noisy image's standard deviation. The result is float32.
     """
     return _best_of(noisy, truth, TV_WEIGHTS, _total_variation)
 
@@ -99,14 +99,16 @@ def best_total_variation(noisy: Array, truth: Array) -> tuple[Float32, float]:
 def best_non_local_means(noisy: Array, truth: Array) -> tuple[Float32, float]:
     """Non-local means (Buades 2005) with the strength nearest to ``truth``, and that strength: an ORACLE.
 
-    (h, w) in one unit; the strength, one of five, is the cut-off h in units of the noisy image's standard deviation. The
+    (h, w) in one unit; the strength, one of seven, is the cut-off h in units of the noisy image's standard deviation. The
     result is float32.
     """
     return _best_of(noisy, truth, NLM_STRENGTHS, _non_local_means)
 
 
-TV_WEIGHTS = (0.5, 1.0, 2.0, 4.0, 7.0)
-NLM_STRENGTHS = (0.4, 0.7, 1.0, 1.6, 3.2)
+# The last ones leave next to nothing of a frame but its mean, or the mean of its neighbourhood: needed where a pixel has
+# a tenth of an electron.
+TV_WEIGHTS = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0)
+NLM_STRENGTHS = (0.4, 0.7, 1.0, 1.6, 3.2, 6.4, 12.8)
 NLM_PATCH_PX, NLM_REACH_PX = 9, 15
 
 
