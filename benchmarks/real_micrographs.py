@@ -76,7 +76,11 @@ def stem(em: Path, options: argparse.Namespace) -> None:
     size = series.calibration.pixel_size_nm
     panels = [panel("ABF-STEM, frame 0", "", series.frame(0))]
     for model in options.model:
-        result = denoised(source, options, model, "auto", options.steps, "--frames", "0:1")
+        try:
+            result = denoised(source, options, model, "auto", options.steps, "--frames", "0:1")
+        except subprocess.CalledProcessError as refused:
+            print(f"ABF-STEM series, {model}: {refused.stderr.strip().splitlines()[-1]}")
+            continue
         panels.append(panel(model, f"auto, {options.steps} steps", np.squeeze(result)))
     print(
         f"ABF-STEM series: {len(series)} frames {series.shape[-2:]}, pixel size {size} nm, denoised; no truth, no score"
@@ -121,7 +125,7 @@ def denoised(source: Path, options: argparse.Namespace, model: str, objective: s
     out = options.output / f"{source.stem}_{model}_{objective}_{steps}.ome.tif"
     command = [sys.executable, "-m", "napari_gaintune", "denoise", str(source), "-o", str(out), "--overwrite"]
     command += ["--model", model, "--objective", objective, "--steps", str(steps), *more]
-    subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    subprocess.run(command, check=True, capture_output=True, text=True)
     return tifffile.imread(out)
 
 

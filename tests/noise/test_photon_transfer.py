@@ -71,3 +71,9 @@ def test_a_flat_scene_is_refused():
 def test_too_small_frames_are_refused():
     with pytest.raises(NoiseModelError, match="larger frame"):
         PhotonTransferCurve().add(np.zeros((16, 16)))
+
+
+def test_noise_that_falls_with_the_brightness_is_no_counting():
+    """An inverted recording."""
+    with pytest.raises(NoiseModelError, match="falls where it is brighter.*no counts of electrons"):
+        measured(4000 - frame for frame in detector(10))

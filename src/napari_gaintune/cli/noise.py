@@ -47,8 +47,12 @@ def as_text(report: NoiseReport) -> str:
     found, noise = report.detector, report.correlation
     lines = [f"frames           {report.frames}"]
     if found:
+        # the error of a single frame's fit says nothing of its detail, which passes for noise
+        error = found.gain_se / found.variance_share
+        measured = f"{found.detector_gain:.4g} ± {error:.2g}"
+        gain = measured if report.frames > 1 else f"about {found.detector_gain:.2g}"
         lines += [
-            f"detector gain    {found.detector_gain:.4g} ± {found.gain_se / found.variance_share:.2g} counts per electron",
+            f"detector gain    {gain} counts per electron",
             f"detector offset  {found.detector_offset:.4g} counts",
             f"read noise       {found.read_noise_sd:.3g} counts",
             f"dose per pixel   {found.dose_e_per_px:.3g} e⁻/px",
@@ -59,7 +63,11 @@ def as_text(report: NoiseReport) -> str:
         lines.append(
             f"correlation {axis}    " + " ".join(f"{v:+.3f}" for v in values) + f"  (white: ± {noise.limit:.3f})"
         )
-    lines.append(f"row noise        {noise.row_noise_sd:.3g} counts, column noise {noise.column_noise_sd:.3g} counts")
+    rows, columns = noise.shared_by_lines
+    lines += [
+        f"row noise        {noise.row_noise_sd:.3g} counts, {rows:.1%} of the noise's variance",
+        f"column noise     {noise.column_noise_sd:.3g} counts, {columns:.1%} of the noise's variance",
+    ]
     repair = report.recommended.repair
     advice = [f"Subtract the {repair.replace('-', ' ')} before; this program does not do it."] if repair else []
     return "\n".join([*lines, "", *report.sentences, *advice])

@@ -17,8 +17,8 @@ LIMIT_SE = 1.96  # 95 % of white noise lies within
 class NoiseCorrelation:
     """Autocorrelation of the noise at lags 1 to 5 along x and y, and what rows and columns have in common.
 
-    White noise stays within ± ``limit`` at 95 % of the lags. Standard deviations are in the noise's unit, 0 where rows or
-    columns differ no more than white noise makes them.
+    White noise stays within ± ``limit`` at 95 % of the lags. Standard deviations, ``noise_sd`` of all of it, are in the
+    noise's unit; those of rows and columns 0 where they differ no more than white noise makes them.
     """
 
     along_x: tuple[float, ...]
@@ -26,6 +26,12 @@ class NoiseCorrelation:
     limit: float
     row_noise_sd: float
     column_noise_sd: float
+    noise_sd: float
+
+    @property
+    def shared_by_lines(self) -> tuple[float, float]:
+        """The share of the noise's variance that whole rows have in common, and whole columns; 0 to 1."""
+        return (self.row_noise_sd / self.noise_sd) ** 2, (self.column_noise_sd / self.noise_sd) ** 2
 
 
 def noise_correlation(noise: Array) -> NoiseCorrelation:
@@ -48,6 +54,7 @@ def noise_correlation(noise: Array) -> NoiseCorrelation:
         limit=LIMIT_SE / float(np.sqrt(centred.size)),
         row_noise_sd=_common_sd(centred),
         column_noise_sd=_common_sd(centred.T),
+        noise_sd=variance**0.5,
     )
 
 

@@ -105,6 +105,12 @@ def _block_moments(a: Float64, b: Float64, c: Float64) -> Float64:
 def _detector(moments: Float64) -> PhotonTransfer:
     means, variances, covariance_sums, thirds, neighbours = moments
     slope, intercept, slope_se = _line(means, variances)
+    if slope < -2 * slope_se:
+        raise NoiseModelError(
+            f"the noise falls where it is brighter, by {-slope:.3g} ± {slope_se:.2g} per count: these are no counts of "
+            "electrons (a bright-field scan, or scaled, inverted or filtered values), or the scene moves between frames. "
+            "The detector gain cannot be told; give it by hand, or leave it to be estimated"
+        )
     if not slope > 2 * slope_se:
         raise NoiseModelError(
             f"noise grows by {slope:.3g} ± {slope_se:.2g} per count: without bright and dark places, or with corrected "

@@ -82,6 +82,7 @@ def pooled(parts: Sequence[NoiseCorrelation]) -> NoiseCorrelation:
         limit=parts[0].limit / float(np.sqrt(len(parts))),
         row_noise_sd=float(np.sqrt(np.mean([p.row_noise_sd**2 for p in parts]))),
         column_noise_sd=float(np.sqrt(np.mean([p.column_noise_sd**2 for p in parts]))),
+        noise_sd=float(np.sqrt(np.mean([p.noise_sd**2 for p in parts]))),
     )
 
 
