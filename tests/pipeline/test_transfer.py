@@ -199,7 +199,9 @@ def test_the_command_tells_what_it_kept_and_fails_in_one_line(
     words = ["transfer", str(pairs), "-o", str(tmp_path / "my.safetensors"), "--model", model, "--steps", "30"]
     words += ["--parameters", "ain", "--learning-rate", "0.01", "--crop-size-px", "48", "--detector-gain", "1"]
     assert main(words) == 0
-    assert "3 pairs" in (told := capsys.readouterr().out)
+    shown = capsys.readouterr()
+    assert "3 pairs" in (told := shown.out)
+    assert "note:" not in shown.err
     assert "use it with --model my" in told
     assert "my" in [card.name for card in list_models()]
     assert main(words) == 2
@@ -279,3 +281,21 @@ def test_pairs_are_in_electrons_of_the_pixels_that_the_model_sees(
     rtol = 1e-6 if known else 4 * (2 / (5760 / 4)) ** 0.5
     np.testing.assert_allclose(pair.noisy.numpy(), of_four, rtol=rtol)
     np.testing.assert_allclose(pair.clean.mean(), 8.0, rtol=max(rtol, 1e-3))
+    assert [note.split(": ")[0] for note in pair.notes] == ["series, frame 0"]
+    assert "binned 2 x 2" in pair.notes[0]
+
+
+def test_a_frame_that_the_model_does_not_know_is_told_before_the_first_step(
+    pairs: Path, model: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Counts of 1 electron, told as 100 counts each: a hundredth of an electron per pixel; and a hot pixel."""
+    noisy = tifffile.imread(pairs / "noisy" / "a.tif")
+    noisy[40, 50] = 2000
+    tifffile.imwrite(pairs / "noisy" / "a.tif", noisy)
+    words = ["transfer", str(pairs), "-o", str(tmp_path / "my.safetensors"), "--model", model, "--steps", "1"]
+    main([*words, "--crop-size-px", "48", "--detector-gain", "100"])
+    told = [line for line in capsys.readouterr().err.splitlines() if line.startswith("note: ")]
+    frames = [line.split(": ")[1] for line in told]
+    assert frames == ["a.tif, frame 0", "a.tif, frame 0", "b.tif, frame 0", "b.tif, frame 1"]
+    assert "is less than the 0.2 to 2 e⁻/px the model knows" in told[0]
+    assert "1 hot pixel, the first at row 40, column 50" in told[1]

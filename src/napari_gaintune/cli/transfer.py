@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,6 +15,7 @@ from .flags import as_flags, plain
 from .interrupts import Interrupts
 from .outcome import DONE, FAILED, INTERRUPTED, complain
 
+SHOWN_NOTES = 5
 DEFAULTS = checked(TransferConfig, {})
 
 if TYPE_CHECKING:
@@ -45,6 +47,11 @@ def transfer(
     from ..pipeline.transfer import TransferJob
 
     job = TransferJob(pairs, output, plain(TransferConfig, settings))
+    notes = [note for pair in job.pairs for note in pair.notes]
+    for note in notes[:SHOWN_NOTES]:
+        print(f"note: {note}", file=sys.stderr)
+    if len(notes) > SHOWN_NOTES:
+        print(f"note: and {len(notes) - SHOWN_NOTES} more like these", file=sys.stderr)
     steps = job.run(asked := Interrupts())
     with asked, tqdm(desc=output.stem, total=job.config.steps, unit="step") as bar:
         while True:

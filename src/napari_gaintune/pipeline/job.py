@@ -30,7 +30,6 @@ from .frames import select_frames
 from .model_choice import choose_model
 from .provenance import FrameRecord, provenance
 from .range_check import (
-    binning_notes,
     correlation_notes,
     dose_notes,
     hot_pixel_notes,
@@ -256,10 +255,7 @@ class DenoiseJob:
         return unbinned(image, self.binning, (self.series.shape[-2], self.series.shape[-1]))
 
     def _size_notes(self) -> list[str]:
-        pixel_size_nm = self.series.calibration.pixel_size_nm
-        if self.binning > 1:
-            return binning_notes(pixel_size_nm, self.binning)
-        return pixel_size_notes(pixel_size_nm, self.denoiser.card)
+        return pixel_size_notes(self.series.calibration.pixel_size_nm, self.binning, self.denoiser.card)
 
 
 def random_stream(seed: int, frame: int) -> torch.Generator:

@@ -16,7 +16,9 @@ from ..io.folder import natural_order
 from ..models.card import ModelCard
 from ..models.denoiser import Denoiser
 from ..noise.intensity import IntensityScale, electron_scale, unit_scale
+from ..noise.level import noise_sd
 from .binning import binned, binning_for
+from .range_check import dose_notes, hot_pixel_notes, pixel_size_notes
 from .transfer_config import TransferConfig
 
 NOISY, CLEAN = "noisy", "clean"
@@ -34,11 +36,15 @@ class PairFile:
 
 @dataclass(frozen=True)
 class Pair:
-    """A noisy frame and its reference, (h, w) float32 each, in the model's unit; ``file``: the number of their file."""
+    """A noisy frame and its reference, (h, w) float32 each, in the model's unit; ``file``: the number of their file.
+
+    ``notes`` say where the frame is not what the model was trained on.
+    """
 
     noisy: Tensor
     clean: Tensor
     file: int
+    notes: tuple[str, ...] = ()
 
 
 def find_pairs(folder: Path) -> list[PairFile]:
@@ -112,7 +118,11 @@ def _loaded(number: int, file: PairFile, index: int, denoiser: Denoiser, config:
             "their sum, in the same unit"
         )
     scale = _scale(noisy, stored.dtype, card, config.detector_gain / binning**2, config.detector_offset)
-    return Pair(torch.from_numpy(scale.to_model(noisy)), torch.from_numpy(scale.to_model(clean)), number)
+    noisy_frame, clean_frame = (torch.from_numpy(scale.to_model(image)) for image in (noisy, clean))
+    notes = pixel_size_notes(file.noisy.calibration.pixel_size_nm, binning, card)
+    notes += dose_notes(float(noisy_frame.mean()), scale, config.detector_offset, card)
+    notes += hot_pixel_notes(noisy, noise_sd(noisy))
+    return Pair(noisy_frame, clean_frame, number, tuple(f"{name}: {note}" for note in notes))
 
 
 def _scale(

@@ -21,8 +21,13 @@ FEW_STEPS = 10  # before, the length of a step is still small, and nothing is ju
 HOT_SD = 30.0  # above the neighbours, in standard deviations of the noise
 
 
-def pixel_size_notes(pixel_size_nm: tuple[float, float] | None, card: ModelCard) -> list[str]:
-    """A note if pixels (y, x) are larger or smaller than those the model knows; none where either is not known."""
+def pixel_size_notes(pixel_size_nm: tuple[float, float] | None, binning: int, card: ModelCard) -> list[str]:
+    """A note if frames are binned for the model, or their pixels (y, x) are larger or smaller than those that it knows.
+
+    None where either is not known.
+    """
+    if binning > 1:
+        return _binning_notes(pixel_size_nm, binning)
     side = _side(pixel_size_nm, card.pixel_size_range_nm)
     if pixel_size_nm is None or card.pixel_size_range_nm is None or not side:
         return []
@@ -31,17 +36,6 @@ def pixel_size_notes(pixel_size_nm: tuple[float, float] | None, card: ModelCard)
     return [
         f"pixels of {y:.3g} x {x:.3g} nm are {side} than the {low:g} to {high:g} nm the model knows, so {GUESS}; "
         f"{cure}, or choose another model"
-    ]
-
-
-def binning_notes(pixel_size_nm: tuple[float, float] | None, binning: int) -> list[str]:
-    """A note if the frames are binned for the model."""
-    if binning == 1 or pixel_size_nm is None:
-        return []
-    y, x = pixel_size_nm
-    return [
-        f"pixels of {y:.3g} x {x:.3g} nm are finer than the model knows: binned {binning} x {binning} for it, and the "
-        "result interpolated back (scale none leaves them)"
     ]
 
 
@@ -129,6 +123,16 @@ def hot_pixel_notes(frame: Float32, noise_sd: float) -> list[str]:
     return [
         f"{len(hot)} hot {'pixel' if len(hot) == 1 else 'pixels'}, the first at row {y}, column {x} ({frame[y, x]:g}), "
         "will spoil the result around and what is learned; mend them first"
+    ]
+
+
+def _binning_notes(pixel_size_nm: tuple[float, float] | None, binning: int) -> list[str]:
+    if pixel_size_nm is None:
+        return []
+    y, x = pixel_size_nm
+    return [
+        f"pixels of {y:.3g} x {x:.3g} nm are finer than the model knows: binned {binning} x {binning} for it, and the "
+        "result interpolated back (scale none leaves them)"
     ]
 
 
