@@ -39,7 +39,8 @@ def test_row_noise_is_reported_with_its_repair(tmp_path, capsys):
 def test_the_report_of_one_frame_can_be_read(tmp_path, capsys):
     assert main(["noise", recording(tmp_path / "frame.npy", 1)]) == 0
     page = capsys.readouterr().out
-    assert "detector gain" in page
+    assert "detector gain    about 1" in page  # of 12 counts per electron, to two digits
+    assert "±" not in page.split("correlation")[0]
     assert "e⁻/px" in page
     assert "napari-gaintune denoise" in page
     assert "--detector-gain" not in page  # one frame does not tell it well enough
@@ -52,3 +53,13 @@ def test_a_sure_detector_is_part_of_the_recommended_command(tmp_path, capsys):
     _, _, image, *_ = words = shlex.split(command)
     assert image == file
     assert float(words[words.index("--detector-gain") + 1]) == pytest.approx(12, rel=0.05)
+
+
+def test_a_rough_gain_is_a_plain_number(tmp_path, capsys):
+    """Two digits of 1160, and not 1.2e+03."""
+    frame = np.load(recording(tmp_path / "frame.npy", 1))
+    np.save(tmp_path / "frame.npy", 97 * frame)
+    assert main(["noise", str(tmp_path / "frame.npy")]) == 0
+    told = capsys.readouterr().out.split("counts per electron")[0].split()[-1]
+    assert float(told) == pytest.approx(97 * 12, rel=0.2)
+    assert "e" not in told

@@ -86,10 +86,16 @@ def test_scores_are_kept_as_they_come_and_made_once(
     assert len(half) == 2 * (len(SIMPLE) + 1)
     kept.write_text(kept.read_text()[:-20])
     assert main(command) == 0
-    kept.write_text(kept.read_text() + '\n{"no": "score"}')
-    with pytest.raises(SettingError, match=r"scores.jsonl, line \d+: not a score"):
-        read_scores(kept)
-    kept.write_text("\n".join(kept.read_text().splitlines()[:-1]))
+    good = kept.read_text()
+    for wrong in ('{"no": "score"}', "hello world", "[]", "7"):
+        kept.write_text(f"{good}\n{wrong}")
+        with pytest.raises(SettingError, match=r"scores.jsonl, line \d+: not a score"):
+            read_scores(kept)
+    cut = good.splitlines()[-1]
+    for length in (1, 5, 20, len(cut) - 1):
+        kept.write_text(f"{good}\n{cut[:length]}")
+        assert len(read_scores(kept)) == OBJECTS * (len(SIMPLE) + 1)
+    kept.write_text(good)
     whole = read_scores(kept)
     assert whole[: len(half) - 1] == half[:-1]
     assert len({score.key for score in whole}) == len(whole) == OBJECTS * (len(SIMPLE) + 1)
@@ -184,6 +190,9 @@ def test_scores_of_another_set_in_the_same_folder_are_not_taken(folder: Path) ->
     (folder / RECIPE_FILE).write_text(json.dumps(recipe | {"seed": 1}))
     again = list(evaluate(folder, [], (0.5,), steps=0, images=1, known=known))
     assert not {score.key for score in known} & {score.key for score in again}
+    np.save(folder / "00000.npy", 1.1 * np.load(folder / "00000.npy"))  # the same recipe, by another version
+    drawn_anew = list(evaluate(folder, [], (0.5,), steps=0, images=1, known=again))
+    assert not {score.key for score in again} & {score.key for score in drawn_anew}
 
 
 def test_spread_leaves_out_what_was_not_measured() -> None:

@@ -282,7 +282,7 @@ def test_pairs_are_in_electrons_of_the_pixels_that_the_model_sees(
     np.testing.assert_allclose(pair.noisy.numpy(), of_four, rtol=rtol)
     np.testing.assert_allclose(pair.clean.mean(), 8.0, rtol=max(rtol, 1e-3))
     assert [note.split(": ")[0] for note in pair.notes] == ["series, frame 0"]
-    assert "binned 2 x 2" in pair.notes[0]
+    assert pair.notes[0].endswith("binned 2 x 2 for it")
 
 
 def test_a_frame_that_the_model_does_not_know_is_told_before_the_first_step(

@@ -235,6 +235,8 @@ def test_minutes_decide_the_number_of_steps(sets: Path, tmp_path: Path) -> None:
         TrainingRun(other, sets, begun, CPU, resume=True)
     counted = TrainingRun(SMALL, sets, tmp_path / "counted", CPU, resume=False)
     list(itertools.islice(counted.train(0), 1))
+    with pytest.raises(SettingError, match="was not begun with a model; leave --begin-with out"):
+        TrainingRun(SMALL, sets, tmp_path / "counted", CPU, resume=True, begin_with="unet-hrtem")
     with pytest.raises(SettingError, match="begun with 20 steps and not with minutes; leave --minutes out"):
         TrainingRun(SMALL, sets, tmp_path / "counted", CPU, resume=True, minutes=1.0)
     with pytest.raises(SettingError, match="do not go together"):
@@ -278,6 +280,7 @@ def test_a_set_with_an_object_missing_in_between_is_refused(simulated: Path, tmp
         (NoiseRecipe(sd_range=(0, 0.2157)), ["sigma 30/255", "sigma 15/255", "sigma 50/255"]),
         (NoiseRecipe(sd_range=(0, 0.1)), ["sigma 15/255"]),
         (NoiseRecipe(sd_range=(0, 0.02)), ["sigma 5.1/255"]),
+        (NoiseRecipe(sd_range=(0.15, 0.3)), ["sigma 50/255"]),
         (NoiseRecipe(), ["sigma 0.5/255"]),
         (NoiseRecipe(dose_range_e_per_px=(20, 50)), ["20 e⁻/px"]),
     ],
@@ -361,6 +364,10 @@ def test_a_finished_model_can_be_trained_on_as_if_it_had_never_stopped(sets: Pat
         first = str(tmp_path / "first" / "small.safetensors")
         return TrainingRun(recipe, sets, tmp_path / "other", CPU, resume=False, begin_with=first)
 
+    card = load_denoiser(str(tmp_path / "first" / "small.safetensors")).card
+    by_minutes = TrainingRecipe.model_validate_json(card.recipe).model_copy(update={"minutes": 0.1})
+    save_card(card.model_copy(update={"recipe": by_minutes.model_dump_json()}), tmp_path / "first" / "small.json")
+    assert begun().state.step == 5
     with pytest.raises(SettingError, match="not made by the first 5 steps of small: seed differ"):
         begun(seed=99)
     with pytest.raises(SettingError, match="no restarts to begin at"):

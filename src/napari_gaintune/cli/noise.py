@@ -46,16 +46,19 @@ def as_text(report: NoiseReport) -> str:
     """A line per finding, then the sentences and the recommended settings."""
     found, noise = report.detector, report.correlation
     lines = [f"frames           {report.frames}"]
+
+    def told(value: float, digits: int) -> str:
+        return f"{value:.{digits}g}" if report.frames > 1 else f"about {float(f'{value:.2g}'):g}"
+
     if found:
         # the error of a single frame's fit says nothing of its detail, which passes for noise
         error = found.gain_se / found.variance_share
-        measured = f"{found.detector_gain:.4g} ± {error:.2g}"
-        gain = measured if report.frames > 1 else f"about {found.detector_gain:.2g}"
+        gain = f"{told(found.detector_gain, 4)} ± {error:.2g}" if report.frames > 1 else told(found.detector_gain, 4)
         lines += [
             f"detector gain    {gain} counts per electron",
-            f"detector offset  {found.detector_offset:.4g} counts",
-            f"read noise       {found.read_noise_sd:.3g} counts",
-            f"dose per pixel   {found.dose_e_per_px:.3g} e⁻/px",
+            f"detector offset  {told(found.detector_offset, 4)} counts",
+            f"read noise       {told(found.read_noise_sd, 3)} counts",
+            f"dose per pixel   {told(found.dose_e_per_px, 3)} e⁻/px",
         ]
     if report.dose_e_per_square_angstrom is not None:
         lines.append(f"dose per area    {report.dose_e_per_square_angstrom:.3g} e⁻/Å²")

@@ -15,7 +15,7 @@ from .flags import as_flags, plain
 from .interrupts import Interrupts
 from .outcome import DONE, FAILED, INTERRUPTED, complain
 
-SHOWN_NOTES = 5
+SHOWN_NOTES = 20
 DEFAULTS = checked(TransferConfig, {})
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def transfer(
     for note in notes[:SHOWN_NOTES]:
         print(f"note: {note}", file=sys.stderr)
     if len(notes) > SHOWN_NOTES:
-        print(f"note: and {len(notes) - SHOWN_NOTES} more like these", file=sys.stderr)
+        print(f"note: and {len(notes) - SHOWN_NOTES} more", file=sys.stderr)
     steps = job.run(asked := Interrupts())
     with asked, tqdm(desc=output.stem, total=job.config.steps, unit="step") as bar:
         while True:

@@ -15,7 +15,14 @@ import numpy as np
 import torch
 
 from ..errors import SettingError
-from ..evaluation.baselines import best_gaussian_blur, best_non_local_means, best_total_variation, flat_mean
+from ..evaluation.baselines import (
+    NLM_STRENGTHS,
+    TV_WEIGHTS,
+    best_gaussian_blur,
+    best_non_local_means,
+    best_total_variation,
+    flat_mean,
+)
 from ..evaluation.columns import COLUMN_RADIUS_NM, FINEST_COLUMN_PX, column_score
 from ..evaluation.metrics import psnr, ssim
 from ..image import Array, Float32
@@ -37,13 +44,17 @@ SIMPLE: dict[str, Callable[[Array, Array], Float32]] = {
 }
 
 
+STRENGTHS = {"non-local means, best": repr(NLM_STRENGTHS), "total variation, best": repr(TV_WEIGHTS)}
+FIRST_OF_A_LINE = '{"set_name": '  # of a score that is written
+
+
 @dataclass(frozen=True)
 class Score:
     """One image at one dose by one method. PSNR in dB: peak 1 e⁻/px, and the truth's own range; columns None: too fine.
 
     ``weights`` is the beginning of the model's SHA-256, ``steps`` those of GainTuning, ``settings`` what else was asked for,
-    as JSON; "" and 0 where there are none. ``images`` is the beginning of the SHA-256 of the set's recipe, and ``program``
-    the version that made the score.
+    as JSON; "" and 0 where there are none. ``images`` is the beginning of the SHA-256 of the set's recipe and the image,
+    and ``program`` the version that made the score.
     """
 
     set_name: str
@@ -86,7 +97,7 @@ class Trial:
     """An image to be scored: the truth in expected electrons, and one fixed draw of its counts."""
 
     set_name: str
-    recipe: str
+    images: str
     name: str
     material: str
     pixel_size_nm: float | None
@@ -119,7 +130,7 @@ def evaluate(
     for trial in trials(folder, doses_e_per_px, images):
         for method in methods:
             of_method = (method.name, method.weights, method.steps, method.settings)
-            key = (trial.recipe, trial.name, trial.dose_e_per_px, *of_method, program)
+            key = (trial.images, trial.name, trial.dose_e_per_px, *of_method, program)
             yield there.get(key) or score(trial, method, method.denoise(trial), program)
 
 
@@ -136,7 +147,7 @@ def methods_of(
     def by_hand(filtered: Callable[[Array, Array], Float32]) -> Callable[[Trial], Float32]:
         return lambda trial: filtered(trial.noisy, trial.truth)
 
-    methods = [Method(name, by_hand(filtered)) for name, filtered in SIMPLE.items()]
+    methods = [Method(name, by_hand(filtered), settings=STRENGTHS.get(name, "")) for name, filtered in SIMPLE.items()]
     asked = {name: value for name, value in (settings or {}).items() if name != "device"}
     told = json.dumps(asked, sort_keys=True, default=str) if asked else ""
     for model in models:
@@ -148,23 +159,25 @@ def methods_of(
     return methods
 
 
-def trials(folder: Path, doses_e_per_px: Sequence[float], images: int = 0) -> Iterator[Trial]:
+def trials(folder: Path, doses_e_per_px: Sequence[float], limit: int = 0) -> Iterator[Trial]:
     """The first image of each object at each dose.
 
     The noise is decided by the object's number and the dose: doses that are equal to 0.01 e⁻/px share their draw.
     """
     records = sorted(folder.glob("[0-9]*.json"))
-    recipe = hashlib.sha256(read_image_recipe(folder).model_dump_json().encode()).hexdigest()[:12]
+    recipe = read_image_recipe(folder).model_dump_json().encode()
     for place, (entry, record) in enumerate(zip(open_set(folder, 0).training, records, strict=True)):
-        if images and place >= images:
+        if limit and place >= limit:
             return
         facts = json.loads(record.read_text(encoding="utf-8"))
-        clean = torch.from_numpy(np.asarray(entry.images[0], dtype=np.float32))
+        stored = np.ascontiguousarray(entry.images[0])
+        images = hashlib.sha256(recipe + stored.tobytes()).hexdigest()[:12]
+        clean = torch.from_numpy(stored.astype(np.float32))
         for dose in doses_e_per_px:
             generator = torch.Generator().manual_seed(1000 * int(record.stem) + round(100 * dose))
             noisy = Poisson().sample(dose * clean, generator).numpy()
             truth, material = (dose * clean).numpy(), material_of(facts)
-            yield Trial(folder.name, recipe, record.stem, material, entry.pixel_size_nm, dose, truth, noisy)
+            yield Trial(folder.name, images, record.stem, material, entry.pixel_size_nm, dose, truth, noisy)
 
 
 def material_of(facts: dict[str, Any]) -> str:
@@ -188,7 +201,7 @@ def score(trial: Trial, method: Method, image: Float32, program: str) -> Score:
     return Score(
         trial.set_name, trial.name, trial.material, trial.dose_e_per_px, method.name,
         psnr(image, trial.truth), psnr(image, trial.truth, own_range), ssim(image, trial.truth, own_range),
-        matched, found, true, method.weights, method.steps, trial.recipe,
+        matched, found, true, method.weights, method.steps, trial.images,
         method.settings, program,
     )  # fmt: skip
 
@@ -200,14 +213,14 @@ def read_scores(file: Path) -> list[Score]:
     """
     scores = []
     for number, line in enumerate(file.read_text(encoding="utf-8").splitlines() if file.exists() else (), 1):
-        if not line.strip() or not line.rstrip().endswith("}"):
-            continue  # empty, or cut off
         try:
             scores.append(Score(**json.loads(line)))
         except (json.JSONDecodeError, TypeError) as error:
-            raise SettingError(
-                f"{file}, line {number}: not a score ({error}); give a file that --scores wrote"
-            ) from error
+            is_cut = isinstance(error, json.JSONDecodeError) and line.startswith(FIRST_OF_A_LINE[: max(1, len(line))])
+            if line.strip() and not is_cut:
+                raise SettingError(
+                    f"{file}, line {number}: not a score ({error}); give a file that --scores wrote"
+                ) from error
     return scores
 
 

@@ -103,7 +103,8 @@ def _loaded(number: int, file: PairFile, index: int, denoiser: Denoiser, config:
     binning = binning_for(file.noisy.calibration.pixel_size_nm, card)
     stored = file.noisy.frame(index)
     smallest = denoiser.smallest_frame_px * binning
-    noisy = binned(check_frame(stored, f"{NOISY}/{name}", config.nonfinite, smallest), binning)
+    counts = check_frame(stored, f"{NOISY}/{name}", config.nonfinite, smallest)
+    noisy = binned(counts, binning)
     reference = file.clean.frame(index if len(file.clean) > 1 else 0)
     clean = binned(check_frame(reference, f"{CLEAN}/{name}", config.nonfinite, smallest), binning)
     if noisy.min() == noisy.max():
@@ -119,9 +120,10 @@ def _loaded(number: int, file: PairFile, index: int, denoiser: Denoiser, config:
         )
     scale = _scale(noisy, stored.dtype, card, config.detector_gain / binning**2, config.detector_offset)
     noisy_frame, clean_frame = (torch.from_numpy(scale.to_model(image)) for image in (noisy, clean))
-    notes = pixel_size_notes(file.noisy.calibration.pixel_size_nm, binning, card)
+    size = file.noisy.calibration.pixel_size_nm
+    notes = pixel_size_notes(size, binning, card, is_interpolated_back=False) if index == 0 else []
     notes += dose_notes(float(noisy_frame.mean()), scale, config.detector_offset, card)
-    notes += hot_pixel_notes(noisy, noise_sd(noisy))
+    notes += hot_pixel_notes(counts, noise_sd(counts))
     return Pair(noisy_frame, clean_frame, number, tuple(f"{name}: {note}" for note in notes))
 
 

@@ -21,13 +21,15 @@ FEW_STEPS = 10  # before, the length of a step is still small, and nothing is ju
 HOT_SD = 30.0  # above the neighbours, in standard deviations of the noise
 
 
-def pixel_size_notes(pixel_size_nm: tuple[float, float] | None, binning: int, card: ModelCard) -> list[str]:
+def pixel_size_notes(
+    pixel_size_nm: tuple[float, float] | None, binning: int, card: ModelCard, is_interpolated_back: bool = True
+) -> list[str]:
     """A note if frames are binned for the model, or their pixels (y, x) are larger or smaller than those that it knows.
 
     None where either is not known.
     """
     if binning > 1:
-        return _binning_notes(pixel_size_nm, binning)
+        return _binning_notes(pixel_size_nm, binning, is_interpolated_back)
     side = _side(pixel_size_nm, card.pixel_size_range_nm)
     if pixel_size_nm is None or card.pixel_size_range_nm is None or not side:
         return []
@@ -126,14 +128,12 @@ def hot_pixel_notes(frame: Float32, noise_sd: float) -> list[str]:
     ]
 
 
-def _binning_notes(pixel_size_nm: tuple[float, float] | None, binning: int) -> list[str]:
+def _binning_notes(pixel_size_nm: tuple[float, float] | None, binning: int, is_interpolated_back: bool) -> list[str]:
     if pixel_size_nm is None:
         return []
     y, x = pixel_size_nm
-    return [
-        f"pixels of {y:.3g} x {x:.3g} nm are finer than the model knows: binned {binning} x {binning} for it, and the "
-        "result interpolated back (scale none leaves them)"
-    ]
+    back = ", and the result interpolated back (scale none leaves them)" if is_interpolated_back else ""
+    return [f"pixels of {y:.3g} x {x:.3g} nm are finer than the model knows: binned {binning} x {binning} for it{back}"]
 
 
 def _side(values: Sequence[float] | None, limits: tuple[float, float] | None) -> str:

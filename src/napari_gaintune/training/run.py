@@ -33,8 +33,8 @@ class TrainingRun:
 
     With ``minutes`` above 0 the number of steps is what fits into them, without restarts. ``photographs`` is a folder of
     pictures that join the simulated ones, ``begin_with`` the model that the steps before the recipe's last restart made.
-    A run that is resumed keeps the schedule that it was begun with. Raises SettingError where the images are missing, or
-    ``folder`` holds a checkpoint and neither ``resume`` nor an empty folder was asked for.
+    A resumed run keeps the steps that its minutes gave, whatever minutes are given then. Raises SettingError where the
+    images are missing, or ``folder`` holds a checkpoint and neither ``resume`` nor an empty folder was asked for.
     """
 
     def __init__(
@@ -66,6 +66,8 @@ class TrainingRun:
             self.state, self.recipe = begin_at_restart(recipe, begin_with, device)
         else:
             self.state, self.recipe = resume_or_start(recipe, folder, resume, device)
+        if begin_with and not self.recipe.restarts:
+            raise SettingError(f"{folder / CHECKPOINT} was not begun with a model; leave --begin-with out")
         if minutes > 0 and not self.recipe.minutes:
             raise SettingError(
                 f"{folder / CHECKPOINT} was begun with {self.recipe.steps} steps and not with minutes; leave --minutes out"

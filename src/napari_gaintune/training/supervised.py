@@ -200,8 +200,9 @@ def begin_at_restart(
             f"{recipe.name}: the recipe has no restarts to begin at; add the step that {weights} ended at"
         )
     first = recipe.restarts[-1]
-    before = recipe.model_copy(update={"steps": first, "restarts": recipe.restarts[:-1], "photographs": 0})
-    made_by = TrainingRecipe.model_validate_json(denoiser.card.recipe).model_copy(update={"photographs": 0})
+    apart = {"photographs": 0, "minutes": 0.0}  # known only when it was trained
+    before = recipe.model_copy(update={"steps": first, "restarts": recipe.restarts[:-1]} | apart)
+    made_by = TrainingRecipe.model_validate_json(denoiser.card.recipe).model_copy(update=apart)
     if made_by != before:
         other = [name for name in before.model_dump() if getattr(before, name) != getattr(made_by, name)]
         raise SettingError(
@@ -248,7 +249,7 @@ def train(
         losses.clear()
         if not math.isfinite(loss):
             raise SettingError(
-                f"{recipe.name}: the loss is {loss} in the steps up to {state.step}: the training has diverged. The "
+                f"{recipe.name}: the loss is {loss} in the steps up to {state.step}: the training has diverged. A "
                 f"checkpoint in {folder} is of before; begin anew in an empty folder with a lower learning_rate"
             )
         now = time.perf_counter()

@@ -32,8 +32,8 @@ def levels(recipe: TrainingRecipe) -> list[Level]:
     """The levels within the recipe's range, the one that is watched first."""
     limits = recipe.noise.dose_range_e_per_px
     if limits is None:
-        highest = max(255 * recipe.noise.sd_range[1], 255 * SMALLEST_SD)
-        sds = [sd for sd in SDS_OF_255 if sd <= highest] or [highest]
+        lowest, highest = (255 * max(sd, SMALLEST_SD) for sd in recipe.noise.sd_range)
+        sds = [sd for sd in SDS_OF_255 if lowest <= sd <= highest] or [highest]
         return [Level(f"sigma {sd:.3g}/255", 1.0, Gaussian(sd / 255)) for sd in sds]
     within = [dose for dose in DOSES_E_PER_PX if limits[0] <= dose <= limits[1]] or [limits[0]]
     return [Level(f"{dose:g} e⁻/px", dose, Poisson()) for dose in within]
