@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from napari_gaintune.cli.evaluate import materials
+from napari_gaintune.cli.evaluate import columns_table, materials
 from napari_gaintune.cli.main import main
 from napari_gaintune.errors import ModelError, SettingError
 from napari_gaintune.evaluation.metrics import ssim
@@ -182,6 +182,7 @@ def test_columns_are_pooled_and_an_image_in_which_none_is_found_is_no_merit(fold
     assert pooled_columns([some, nothing, unseen], "columns_found") == (0.75, 0.0)
     assert pooled_columns([some, nothing, unseen], "columns_true") == (3 / 14, 0.25)
     assert np.isnan(pooled_columns([unseen], "columns_found")[0])
+    assert "| none found |" in columns_table([unseen], "columns_found")
 
 
 def test_scores_of_another_set_in_the_same_folder_are_not_taken(folder: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
+from math import isnan
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -124,7 +125,7 @@ def columns_table(scores: Sequence[Score], of: str) -> str:
 
     def cell(chosen: Sequence[Score]) -> str:
         share, deviation = pooled_columns(chosen, of)
-        return f"{share:.2f} ± {deviation:.2f}"
+        return "none found" if isnan(share) else f"{share:.2f} ± {deviation:.2f}"
 
     return _rows(scores, list(dict.fromkeys(score.method for score in scores)), cell)
 
