@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import repeat
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +12,7 @@ import torch
 from torch import Tensor
 
 from ..errors import ImageError
-from ..image import FrameSeries, check_frame
+from ..image import Array, FrameSeries, check_frame
 from ..io import open_series
 from ..io.folder import natural_order
 from ..models.card import ModelCard
@@ -69,9 +71,9 @@ def load_pairs(files: list[PairFile], denoiser: Denoiser, config: TransferConfig
     its frame's.
     """
     return [
-        _loaded(number, file, index, denoiser, config)
+        _loaded(number, file, index, reference, denoiser, config)
         for number, file in enumerate(files)
-        for index in range(len(file.noisy))
+        for index, reference in enumerate(_references(file))
     ]
 
 
@@ -98,14 +100,23 @@ def _opened(folder: Path, name: str) -> PairFile:
     return PairFile(noisy, clean)
 
 
-def _loaded(number: int, file: PairFile, index: int, denoiser: Denoiser, config: TransferConfig) -> Pair:
+def _references(file: PairFile) -> Iterator[Array]:
+    """One for each noisy frame; one that serves them all is read once."""
+    if len(file.clean) == 1:
+        yield from repeat(file.clean.frame(0), len(file.noisy))
+    else:
+        yield from (file.clean.frame(index) for index in range(len(file.clean)))
+
+
+def _loaded(
+    number: int, file: PairFile, index: int, reference: Array, denoiser: Denoiser, config: TransferConfig
+) -> Pair:
     card, name = denoiser.card, f"{file.noisy.name}, frame {index}"
     binning = binning_for(file.noisy.calibration.pixel_size_nm, card)
     stored = file.noisy.frame(index)
     smallest = denoiser.smallest_frame_px * binning
     counts = check_frame(stored, f"{NOISY}/{name}", config.nonfinite, smallest)
     noisy = binned(counts, binning)
-    reference = file.clean.frame(index if len(file.clean) > 1 else 0)
     clean = binned(check_frame(reference, f"{CLEAN}/{name}", config.nonfinite, smallest), binning)
     if noisy.min() == noisy.max():
         raise ImageError(f"{NOISY}/{name}: every pixel is {noisy.flat[0]:g}; there is nothing to learn, leave it out")
