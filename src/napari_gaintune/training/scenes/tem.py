@@ -20,8 +20,8 @@ from .base import Drawn, Image, coordinates
 from .tem_unseen import UNSEEN
 
 TRAINED = ("particles", "agglomerate", "film", "membranes", "wedge")
-MARGIN_PX = 32  # a fringe reaches wavelength * defocus / (2 pixel sizes) <= 2 px, and as far again as the blur does
 CRYSTALLINE = ("particles", "agglomerate", "wedge", "rods", "platelets")
+MARGIN_PX = 32  # ample: a fringe reaches wavelength * defocus / (2 pixel sizes) <= 2 px, the blur some 5 px more
 
 
 class TemScene(BaseModel):
@@ -77,10 +77,8 @@ def _bright_field(thickness: Image, diffracted: Image, setting: dict[str, Any], 
 def _phase_contrast(thickness: Image, setting: dict[str, Any], pixel_size_nm: float) -> Image:
     """Weak-phase contrast. The thickness is mirrored at the border, or one edge's fringes would lie along the other."""
     mirrored = np.pad(thickness, MARGIN_PX, mode="symmetric")
-    up, right = (
-        grid(n, pixel_size_nm) for grid, n in zip((np.fft.fftfreq, np.fft.rfftfreq), mirrored.shape, strict=True)
-    )
-    square = up[:, None] ** 2 + right[None] ** 2
+    up, right = np.fft.fftfreq(len(mirrored), pixel_size_nm), np.fft.rfftfreq(len(mirrored), pixel_size_nm)
+    square = up[:, None] ** 2 + right**2
     transfer = -np.sin(np.pi * WAVELENGTH_NM_300_KV * setting["defocus_nm"] * square)
     transfer *= np.exp(-2 * (np.pi * setting["blur_px"] * pixel_size_nm) ** 2 * square)
     contrast = np.fft.irfft2(2 * setting["phase"] * transfer * np.fft.rfft2(mirrored), s=mirrored.shape)
