@@ -114,12 +114,17 @@ def test_the_noise_level_is_found(sd: float, size: tuple[int, int], rng: np.rand
 @pytest.mark.parametrize("read_sd", [0.0, 0.3, 1.0])
 @pytest.mark.parametrize("dose", [0.1, 2.0, 10.0])
 def test_read_noise_is_what_counting_does_not_explain(dose: float, read_sd: float, rng: np.random.Generator) -> None:
-    """On an even field, on a slope, and beside a lattice that fills two fifths of the blocks."""
+    """On an even field, on a slope, with a dark third, and beside a lattice that fills two fifths of the blocks."""
     y, x = np.indices((512, 512))
     lattice = 1 + 0.3 * np.sin(x / 1.6) * np.sin(y / 1.7) * (y > 300)
     variance = dose + read_sd**2
     error = 5 * 0.22 * variance / 32  # of 32 * 32 blocks
-    for field, detail in ((np.ones((512, 512)), 0.0), (1 + 0.8 * x / 512, 0.0), (lattice, 1.0)):
+    for field, detail in (
+        (np.ones((512, 512)), 0.0),
+        (1 + 0.8 * x / 512, 0.0),
+        (np.where(x < 160, 0.2, 1.0), 0.0),
+        (lattice, 1.0),
+    ):
         counts = (rng.poisson(dose * field) + rng.normal(0, read_sd, field.shape)).astype(np.float32)
         # the median is then at most the 83rd percentile of the other blocks: one standard deviation of a block's variance
         assert read_sd**2 - error <= read_noise_sd(counts) ** 2 <= read_sd**2 + error + detail * 0.18 * variance
