@@ -60,3 +60,52 @@ def test_a_sure_detector_is_part_of_the_recommended_command(tmp_path, capsys):
     _, _, image, *_ = words = shlex.split(command)
     assert image == file
     assert float(words[words.index("--detector-gain") + 1]) == pytest.approx(12, rel=0.05)
+
+
+def test_counted_electrons_are_told_and_need_no_offset(tmp_path, capsys):
+    """Of half an electron per pixel: the fitted gain is uncertain by some per cent, the dose by three times that."""
+    y, x = np.mgrid[:256, :256]
+    dose = 0.43 * (1 + 0.35 * np.cos(2 * np.pi * x / 12) * np.cos(2 * np.pi * y / 14))
+    frames = np.random.default_rng(0).poisson(np.broadcast_to(dose, (5, 256, 256)))
+    for kind, frame in (("series", frames), ("frame", frames[0])):
+        np.save(tmp_path / f"{kind}.npy", frame.astype(np.uint16))
+        assert main(["noise", str(tmp_path / f"{kind}.npy")]) == 0
+        page = capsys.readouterr().out
+        assert "counted electrons" in page
+        # of the mean of 256**2 pixels, without the border
+        assert float(page.split(" e⁻/px")[0].split()[-1]) == pytest.approx(frame.mean(), rel=0.01)
+        assert "--detector-gain 1" in page
+        assert "--detector-offset" not in page
+    np.save(tmp_path / "scaled.npy", (2 * frames).astype(np.uint16))
+    assert main(["noise", str(tmp_path / "scaled.npy")]) == 0
+    assert "counted electrons, gain 1" not in capsys.readouterr().out
+
+
+def test_an_offset_that_cannot_be_told_from_none_is_not_recommended(tmp_path, capsys):
+    frames = np.load(recording(tmp_path / "series.npy", 12)) - 100
+    np.save(tmp_path / "series.npy", frames)
+    assert main(["noise", str(tmp_path / "series.npy")]) == 0
+    page = capsys.readouterr().out
+    assert "--detector-gain" in page
+    assert "--detector-offset" not in page
+
+
+def test_one_frame_of_a_crystal_with_an_offset_asks_for_both_and_does_not_judge_its_neighbours(tmp_path, capsys):
+    y, x = np.mgrid[:256, :256]
+    lattice = 1 + 0.35 * np.cos(2 * np.pi * x / 12) * np.cos(2 * np.pi * y / 14)
+    np.save(tmp_path / "frame.npy", (12 * np.random.default_rng(0).poisson(4 * lattice) + 100).astype(np.uint16))
+    assert main(["noise", str(tmp_path / "frame.npy")]) == 0
+    page = capsys.readouterr().out
+    assert "An unexposed pixel may read" in page
+    assert "not judged" in page
+    assert "--objective" not in page
+
+
+def test_hot_pixels_and_small_frames_are_told_as_they_are(tmp_path, capsys):
+    frame = np.random.default_rng(0).poisson(0.45, (64, 64)).astype(np.float32)
+    frame[5, 7] = 500
+    np.save(tmp_path / "small.npy", frame)
+    assert main(["noise", str(tmp_path / "small.npy")]) == 0
+    page = capsys.readouterr().out
+    assert "1 hot pixel, the first at row 5, column 7" in page
+    assert "64 x 64 px" in page

@@ -77,3 +77,11 @@ def test_noise_that_falls_with_the_brightness_is_no_counting():
     """An inverted recording."""
     with pytest.raises(NoiseModelError, match="falls where it is brighter.*no counts of electrons"):
         measured(4000 - frame for frame in detector(10))
+
+
+def test_errors_are_those_of_repeated_measurements():
+    """Twelve series; the standard deviation of twelve is uncertain by a fifth, and so is the blocks' spread."""
+    found = [measured(detector(5, read_noise_sd=15, seed=seed)) for seed in range(12)]
+    for value, error in (("detector_gain", "gain_se"), ("detector_offset", "offset_se"), ("dose_e_per_px", "dose_se")):
+        spread = np.std([getattr(one, value) for one in found], ddof=1)
+        assert np.mean([getattr(one, error) for one in found]) == pytest.approx(spread, rel=0.6)

@@ -47,18 +47,20 @@ def as_text(report: NoiseReport) -> str:
     found, noise = report.detector, report.correlation
     lines = [f"frames           {report.frames}"]
 
-    def told(value: float, digits: int) -> str:
-        return f"{value:.{digits}g}" if report.frames > 1 else f"about {float(f'{value:.2g}'):g}"
+    def told(value: float, digits: int, error: float = 0.0) -> str:
+        if report.is_counted:
+            return f"{value:.3g}"
+        # the error of a single frame's fit says nothing of its detail, which passes for noise
+        if report.frames == 1:
+            return f"about {float(f'{value:.2g}'):g}"
+        return f"{value:.{digits}g}" + (f" ± {error:.2g}" if error else "")
 
     if found:
-        # the error of a single frame's fit says nothing of its detail, which passes for noise
-        error = found.gain_se / found.variance_share
-        gain = f"{told(found.detector_gain, 4)} ± {error:.2g}" if report.frames > 1 else told(found.detector_gain, 4)
         lines += [
-            f"detector gain    {gain} counts per electron",
-            f"detector offset  {told(found.detector_offset, 4)} counts",
+            f"detector gain    {told(found.detector_gain, 4, found.gain_se / found.variance_share)} counts per electron",
+            f"detector offset  {told(found.detector_offset, 4, found.offset_se)} counts",
             f"read noise       {told(found.read_noise_sd, 3)} counts",
-            f"dose per pixel   {told(found.dose_e_per_px, 3)} e⁻/px",
+            f"dose per pixel   {told(found.dose_e_per_px, 3, found.dose_se)} e⁻/px",
         ]
     if report.dose_e_per_square_angstrom is not None:
         lines.append(f"dose per area    {report.dose_e_per_square_angstrom:.3g} e⁻/Å²")
@@ -80,8 +82,8 @@ def as_command(image: Path, report: NoiseReport) -> str:
     """The recommended settings as a command to copy; detector gain and offset where they are measured well enough."""
     asked = [] if report.recommended.objective == "auto" else [f"--objective {report.recommended.objective}"]
     if report.detector and report.detector_is_sure:
-        gain, offset = report.detector.detector_gain, report.detector.detector_offset
-        asked += [f"--detector-gain {gain:.4g}", f"--detector-offset {offset:.4g}"]
+        asked += [f"--detector-gain {report.detector.detector_gain:.4g}"]
+        asked += [f"--detector-offset {report.detector.detector_offset:.4g}"] if report.has_offset else []
     asked += ["--series shared"] if report.frames > 1 else []
     command = " ".join([f"napari-gaintune denoise {shlex.quote(str(image))} -o denoised.ome.tif", *asked])
     return f"Recommended:\n    {command}"

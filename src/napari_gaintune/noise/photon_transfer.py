@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +16,8 @@ BLOCK_PX = 8
 REACH_PX = 4  # charge of a point spread of 1 px is correlated no farther: 99.7 % of its covariance lies within
 SHARED_FROM_SE = 5.0  # neighbours less correlated than that many standard errors count as independent
 MOST_SHARED = 1e-3  # the least share of the variance that a pixel keeps, at a point spread of 9 px
+COUNTED_WITHIN = 0.1  # of 1, variance over mean: a scene's detail adds to it
+SMALLEST_FRAME_PX = 4 * BLOCK_PX + 2 * REACH_PX
 
 Float64 = npt.NDArray[np.float64]
 
@@ -27,7 +29,8 @@ class PhotonTransfer:
     ``detector_gain`` in counts per electron, corrected for charge sharing; offset, read noise and mean in counts; the dose
     in e⁻/px is the mean's. ``variance_share`` is the part of the counting variance that a pixel keeps after charge
     sharing (1: none is shared). ``gain_se`` is the standard error of the gain before that correction, in counts per
-    electron. ``block_means`` and ``block_variances`` are (n,), the points of the fitted line ``intercept + slope * mean``.
+    electron, ``offset_se`` and ``dose_se`` those of offset and dose, which the gain's error enters. ``block_means`` and
+    ``block_variances`` are (n,), the points of the fitted line ``intercept + slope * mean``.
     """
 
     detector_gain: float
@@ -37,10 +40,32 @@ class PhotonTransfer:
     mean: float
     variance_share: float
     gain_se: float
+    offset_se: float
+    dose_se: float
     slope: float
     intercept: float
     block_means: Float64
     block_variances: Float64
+
+    def as_counts(self, gain_within: float) -> PhotonTransfer | None:
+        """The exact detector, if the noise is that of electrons counted one by one: gain 1, offset 0, no read noise.
+
+        That is where the variance is the mean, and the measured gain is 1 within ``gain_within``. None where it is not.
+        Values that are no whole numbers are no counts, which this cannot see.
+        """
+        over_mean = (self.intercept + self.slope * self.mean) / self.mean if self.mean > 0 else 0.0
+        if abs(over_mean - 1) > COUNTED_WITHIN or abs(self.slope - 1) > gain_within:
+            return None
+        return replace(
+            self,
+            detector_gain=1.0,
+            detector_offset=0.0,
+            read_noise_sd=0.0,
+            dose_e_per_px=self.mean,
+            variance_share=1.0,
+            offset_se=0.0,
+            dose_se=0.0,
+        )
 
 
 class PhotonTransferCurve:
@@ -60,11 +85,7 @@ class PhotonTransferCurve:
 
     def add(self, frame: Array) -> None:
         """Takes the next frame, (h, w) in counts, finite; at least 4 blocks wide and high."""
-        if min(frame.shape) < 4 * BLOCK_PX + 2 * REACH_PX:
-            raise NoiseModelError(
-                f"frame of {frame.shape} px: a photon transfer curve needs {4 * BLOCK_PX + 2 * REACH_PX} px or more in both "
-                "directions; give a larger frame"
-            )
+        _check_size(frame, SMALLEST_FRAME_PX)
         self._recent = [*self._recent[-2:], frame.astype(np.float64)]
         if len(self._recent) == 3:
             sums = _block_moments(*self._recent)
@@ -84,11 +105,21 @@ def photon_transfer_of_frame(frame: Array) -> PhotonTransfer:
     Assumes a scene that is nearly straight over 3 px, and noise independent from pixel to pixel; else the gain comes out
     wrong (too large for detail, too small for charge sharing). Row offsets cancel. Raises NoiseModelError as the curve.
     """
+    _check_size(frame, SMALLEST_FRAME_PX, 3 * SMALLEST_FRAME_PX)
     curve = PhotonTransferCurve()
     width = frame.shape[1] // 3 * 3
     for start in range(3):
         curve.add(frame[:, start:width:3])
     return curve.fit()
+
+
+def _check_size(frame: Array, height_px: int, width_px: int = 0) -> None:
+    needed = height_px, width_px or height_px
+    if any(size < least for size, least in zip(frame.shape, needed, strict=True)):
+        raise NoiseModelError(
+            f"frame of {frame.shape[0]} x {frame.shape[1]} px: a photon transfer curve needs {needed[0]} x {needed[1]} px "
+            f"or more{' of a single frame' if width_px else ''}; give a larger frame"
+        )
 
 
 def _block_moments(a: Float64, b: Float64, c: Float64) -> Float64:
@@ -121,6 +152,8 @@ def _detector(moments: Float64) -> PhotonTransfer:
     share = float(np.clip(slope / integrated, MOST_SHARED, 1.0)) if integrated > 0 else 1.0
     gain = slope / share
     above_offset = thirds.mean() / (gain**2 * _third_share(share))
+    third_error = thirds.std() / np.sqrt(thirds.size) / abs(thirds.mean())
+    gain_error = slope_se / slope
     read_variance = variances.mean() - slope * above_offset
     return PhotonTransfer(
         detector_gain=gain,
@@ -130,6 +163,8 @@ def _detector(moments: Float64) -> PhotonTransfer:
         mean=float(means.mean()),
         variance_share=share,
         gain_se=slope_se,
+        offset_se=float(abs(above_offset) * np.hypot(third_error, 2 * gain_error)),
+        dose_se=float(abs(above_offset / gain) * np.hypot(third_error, 3 * gain_error)),
         slope=slope,
         intercept=intercept,
         block_means=means,

@@ -11,11 +11,17 @@ from scipy.ndimage import uniform_filter
 from ..errors import NoiseModelError
 from ..image import Array, FrameSeries, check_frame
 from ..noise.correlation import NoiseCorrelation, noise_correlation
+from ..noise.level import noise_sd
 from ..noise.photon_transfer import PhotonTransfer, PhotonTransferCurve, photon_transfer_of_frame
+from .range_check import hot_pixel_notes
 
 SCENE_PX = 15  # what varies over more than this counts as scene in a single frame
 SURE_FROM_SE = 0.05  # a gain less certain than 5 % is better left to be estimated with the offset known
 CORRELATED_FROM = 0.02  # less than this changes no result, however surely it is measured
+COUNTED_WITHIN_SE = 3.0  # the gain of a series; detail makes that of a single frame wrong by more than its error says:
+COUNTED_WITHIN = 0.5
+OFFSET_FROM_SE = 2.0  # an offset that cannot be told from 0 is none
+OFFSET_FROM = 0.1  # of the mean: what a single frame can tell of an offset is coarse
 
 
 @dataclass(frozen=True)
@@ -28,10 +34,14 @@ class Recommendation:
 
 @dataclass(frozen=True)
 class NoiseReport:
-    """All findings; ``detector`` is None where noise does not tell it, and a sentence says why."""
+    """All findings; ``detector`` is None where noise does not tell it, and a sentence says why.
+
+    ``is_counted``: electrons were counted one by one, and ``detector`` is that of counts, without an error.
+    """
 
     frames: int
     detector: PhotonTransfer | None
+    is_counted: bool
     dose_e_per_square_angstrom: float | None
     correlation: NoiseCorrelation
     sentences: tuple[str, ...]
@@ -39,8 +49,15 @@ class NoiseReport:
 
     @property
     def detector_is_sure(self) -> bool:
-        """Whether gain and offset are good enough to denoise by: from a series, and within a few per cent."""
-        return is_sure(self.detector, self.frames)
+        """Whether gain and offset are good enough to denoise by: counted, or from a series and within a few per cent."""
+        return self.is_counted or is_sure(self.detector, self.frames)
+
+    @property
+    def has_offset(self) -> bool:
+        """Whether the offset can be told from 0."""
+        return (
+            self.detector is not None and abs(self.detector.detector_offset) > OFFSET_FROM_SE * self.detector.offset_se
+        )
 
 
 def is_sure(detector: PhotonTransfer | None, frames: int) -> bool:
@@ -55,9 +72,10 @@ def noise_report(series: FrameSeries) -> NoiseReport:
     that are too small or hold no noise.
     """
     many = len(series) > 2
-    curve, correlations, previous = PhotonTransferCurve(), [], None
+    curve, correlations, previous, whole = PhotonTransferCurve(), [], None, True
     for index in range(len(series) if many else 1):
         frame = check_frame(series.frame(index), f"{series.name}, frame {index}").astype(np.float64)
+        whole = whole and bool((frame == np.rint(frame)).all())
         if not many:
             correlations.append(noise_correlation(frame - uniform_filter(frame, SCENE_PX)))
         elif previous is not None:
@@ -65,12 +83,13 @@ def noise_report(series: FrameSeries) -> NoiseReport:
         if many:
             curve.add(frame)
         previous = frame
+    last = _last(previous)
     try:
-        detector = curve.fit() if many else photon_transfer_of_frame(_last(previous))
-        refused = ""
+        detector, refused = curve.fit() if many else photon_transfer_of_frame(last), ""
     except NoiseModelError as error:
         detector, refused = None, str(error)
-    return _report(series, len(series) if many else 1, detector, refused, pooled(correlations))
+    hot = hot_pixel_notes(last.astype(np.float32), noise_sd(last.astype(np.float32)))
+    return _report(series, len(series) if many else 1, detector, whole, [refused, *hot], pooled(correlations))
 
 
 def pooled(parts: Sequence[NoiseCorrelation]) -> NoiseCorrelation:
@@ -92,36 +111,70 @@ def _last(frame: Array | None) -> Array:
     return frame
 
 
-def _detector_sentence(detector: PhotonTransfer | None, frames: int) -> str:
+def _detector_sentence(measured: PhotonTransfer, is_counted: bool, frames: int) -> str:
+    if is_counted:
+        of = f" (measured: gain {measured.detector_gain:.3f} ± {measured.gain_se:.2g})" if frames > 1 else ""
+        return f"Whole numbers whose variance is their mean: counted electrons, gain 1 and offset 0{of}."
     if frames == 1:
-        return "Gain, offset and dose of a single frame are a hint: its detail, and shared charge, change them."
-    if not is_sure(detector, frames):
+        return "Gain, offset and dose of a single frame are a hint: its detail, and shared charge, change them." + (
+            f" An unexposed pixel may read {measured.detector_offset:.2g}: measure gain and offset (docs/noise.md) and "
+            "give both to denoise, which else takes the offset as 0."
+            if measured.detector_offset > OFFSET_FROM * measured.mean
+            else ""
+        )
+    if not is_sure(measured, frames):
         return "Bright and dark places differ too little: take gain, offset and dose as a hint, not as settings."
     return "The noise grows with the mean as that of counted electrons: gain and offset can be given to denoise."
 
 
+def _neighbours_sentence(correlation: NoiseCorrelation, frames: int) -> str:
+    if frames == 1:
+        return (
+            "One frame: its detail counts as noise here, and looks like correlation. What neighbours share is not judged; "
+            "denoise does it by what the network takes away, and a series of the same scene tells it here."
+        )
+    if _is_correlated(correlation):
+        return (
+            "Neighbouring pixels share noise, and all objectives take it as independent: blind-spot and SURE would keep it, "
+            "resampling keeps what the pre-trained network keeps."
+        )
+    return "Neighbouring pixels have independent noise, as blind-spot, SURE and resampling assume."
+
+
+def _is_correlated(correlation: NoiseCorrelation) -> bool:
+    threshold = max(CORRELATED_FROM, 2 * correlation.limit)
+    return max(map(abs, correlation.along_x + correlation.along_y)) > threshold
+
+
 def _report(
-    series: FrameSeries, frames: int, detector: PhotonTransfer | None, refused: str, correlation: NoiseCorrelation
+    series: FrameSeries,
+    frames: int,
+    measured: PhotonTransfer | None,
+    is_whole: bool,
+    remarks: list[str],
+    correlation: NoiseCorrelation,
 ) -> NoiseReport:
     size = series.calibration.pixel_size_nm
+    counted = None
+    if measured and is_whole:
+        counted = measured.as_counts(COUNTED_WITHIN_SE * measured.gain_se if frames > 1 else COUNTED_WITHIN)
+    detector = counted or measured
     dose = detector.dose_e_per_px / (100 * size[0] * size[1]) if detector and size else None
-    threshold = max(CORRELATED_FROM, 2 * correlation.limit)
-    correlated = max(map(abs, correlation.along_x + correlation.along_y)) > threshold
     lines = bool(correlation.row_noise_sd or correlation.column_noise_sd)
     sentences = (
-        refused or _detector_sentence(detector, frames),
+        _detector_sentence(measured, counted is not None, frames) if measured else "",
+        *remarks,
         "Frames are compared as they lie: if the scene drifts, it counts as correlated noise here; align by whole pixels."
         if frames > 1
-        else "One frame: its detail counts as noise here; a series of the same scene tells more.",
-        "Neighbouring pixels share noise, and all objectives take it as independent: blind-spot and SURE would keep it, "
-        "resampling keeps what the pre-trained network keeps."
-        if correlated
-        else "Neighbouring pixels have independent noise, as blind-spot, SURE and resampling assume.",
+        else "",
+        _neighbours_sentence(correlation, frames),
         "Whole rows or columns share an offset: subtract it before denoising, or stripes stay; where they are strong, auto "
         "does not adapt to them."
         if lines
         else "Rows and columns share no offset.",
     )
     repair = "row-offsets" if correlation.row_noise_sd else "column-offsets" if correlation.column_noise_sd else ""
-    recommended = Recommendation("resampling" if correlated and not lines else "auto", repair)
-    return NoiseReport(frames, detector, dose, correlation, sentences, recommended)
+    asks = frames > 1 and _is_correlated(correlation) and not lines
+    recommended = Recommendation("resampling" if asks else "auto", repair)
+    told = tuple(sentence for sentence in sentences if sentence)
+    return NoiseReport(frames, detector, counted is not None, dose, correlation, told, recommended)

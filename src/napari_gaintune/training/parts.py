@@ -12,10 +12,14 @@ import numpy.typing as npt
 
 from . import require
 from .crystals import CRYSTALS, axes_of, unit_cell
-from .shapes import SHAPES, apart, random_rotation, rough, scattered_points, twinned
+from .defects import adsorbed, column_numbers, vacant
+from .shapes import SHAPES, Depth, Mask, Positions, apart, random_rotation, rough, scattered_points, twinned
 from .specimen import Build
 
 NEAREST_NM = 0.19  # no atom of one part is nearer to an atom of another
+LOG10_VACANT = (-2.5, -1.2)  # of the columns: 0.3 to 6 %
+MOST_ADSORBED = 0.3  # of the places beside a surface
+HEAVY_SHARE, MOST_HEAVY = 0.3, 0.02  # of slabs in which a metal stands in the place of cations, and of their columns
 ATOMS_PER_NM3 = {"C": 90.0, "Si": 50.0, "Ge": 44.0}  # amorphous: carbon of 1.8 g/cm3, silicon, germanium
 
 
@@ -36,7 +40,23 @@ def crystal_slab(build: Build, crystal: str, orientation: str, surface_nm: float
     half_thickness = 5 * build.thickness_nm * (1 - rng.uniform(0, 0.6) * (1 - below_edge))
     depth = np.minimum(top + terrace - y, half_thickness - np.abs(z))
     shares = (rng.uniform(0, 0.3), rng.uniform(0, 0.1)) if surface == "rough" else (0.0, 0.0)
-    return slab[rough(rng, depth, *shares)]
+    keep = with_column_defects(build, slab.positions, depth, rough(rng, depth, *shares))
+    if build.recipe.column_defect_share and build.recipe.metals and rng.random() < HEAVY_SHARE:
+        columns = column_numbers(slab.positions)
+        heavy = rng.random(columns.max() + 1) < rng.uniform(0, MOST_HEAVY)
+        slab.symbols[heavy[columns] & (slab.numbers > 8)] = build.one_of(build.recipe.metals)
+    return slab[keep]
+
+
+def with_column_defects(build: Build, sites: Positions, depth: Depth, keep: Mask) -> Mask:
+    """``keep``, in a share of crystals with whole columns missing, and others added beside the surface."""
+    rng = build.rng
+    if not build.recipe.column_defect_share or rng.random() >= build.recipe.column_defect_share:
+        return keep
+    missing = vacant(rng, sites, float(10 ** rng.uniform(*LOG10_VACANT)))
+    added = adsorbed(rng, sites, depth, float(rng.uniform(0, MOST_ADSORBED)))
+    build.record["column_defects"] = build.record.get("column_defects", 0) + 1
+    return np.asarray((keep & ~missing) | added)
 
 
 def particle(build: Build, metal: str, orientation: str, radius_nm: float) -> tuple[Any, dict[str, Any]]:
@@ -49,13 +69,14 @@ def particle(build: Build, metal: str, orientation: str, radius_nm: float) -> tu
     is_twinned = bool(CRYSTALS[metal].group == 225 and rng.random() < 0.33)
     if is_twinned:
         points = twinned(points, axes @ np.array([1, 1, 1]) / np.sqrt(3), rng.uniform(-0.3, 0.3) * 10 * radius_nm)
-    depth = SHAPES[shape](rng, points, axes, 10 * radius_nm)
+    depth, sites = SHAPES[shape](rng, points, axes, 10 * radius_nm), points
     turn = random_rotation(rng, in_plane_deg=float(rng.choice([0, 0, rng.uniform(-15, 15)])), out_of_plane_deg=2.0)
     if rng.random() < 0.2:
         turn = random_rotation(rng, float(rng.uniform(0, 360)), 45.0)  # along no zone axis
     points = points @ turn.T
     depth = np.minimum(depth, points[:, 1] + 10 * radius_nm * rng.uniform(0.2, 0.9))
     keep = rough(rng, depth, missing=rng.uniform(0, 0.4), added=rng.uniform(0, 0.15))
+    keep = with_column_defects(build, sites, depth, keep)
     atoms = require("ase").Atoms(metal * int(keep.sum()), positions=points[keep])
     facts = {"metal": metal, "shape": shape, "radius_nm": radius_nm, "twinned": is_twinned, "orientation": orientation}
     return atoms, facts

@@ -31,6 +31,7 @@ class SpecimenRecipe(BaseModel):
     thickness_range_nm: tuple[float, float] = (2.0, 10.0)
     largest_tilt_deg: float = 4.0
     covered_share: float = Field(default=0.2, description="of specimens that have an amorphous film on them")
+    column_defect_share: float = Field(default=0.0, description="of crystals with whole atom columns missing or added")
 
 
 @dataclass(frozen=True)
