@@ -15,6 +15,7 @@ from napari_gaintune.evaluation.baselines import (
     NLM_STRENGTHS,
     SIGMA_TOLERANCE_PX,
     TV_WEIGHTS,
+    best_bragg_filter,
     best_gaussian_blur,
     best_non_local_means,
     best_total_variation,
@@ -141,3 +142,19 @@ def test_no_stronger_strength_would_have_been_better_at_a_low_dose(
     for stronger in (2 * strongest, 4 * strongest):
         image = noisy.std() * method(noisy / noisy.std(), stronger)
         assert error < 1.01 * np.mean((image - truth) ** 2)
+
+
+@pytest.mark.parametrize("scale", [1.0, 300.0])
+def test_a_bragg_filter_sees_a_lattice_that_a_blur_does_not_in_any_unit(scale: float) -> None:
+    """Of 512 x 512 px some twenty coefficients are kept for each of four spots: their noise is 1e-4 of the pixels'."""
+    rng = np.random.default_rng(4)  # its own: the same noise in both units
+    y, x = np.mgrid[:512, :512]
+    truth = 0.45 * (1 + 0.3 * np.cos(2 * np.pi * x / 12) * np.cos(2 * np.pi * y / 14))
+    noisy = rng.poisson(truth).astype(float)
+    image, _ = best_bragg_filter(scale * noisy, scale * truth)
+    blurred_error = np.mean((best_gaussian_blur(noisy, truth)[0] - truth) ** 2)
+    assert image.dtype == np.float32
+    assert np.mean((image / scale - truth) ** 2) < 0.1 * blurred_error
+    shuffled = rng.permutation(noisy.ravel()).reshape(noisy.shape)  # the same counts and no lattice
+    flat = np.full_like(truth, truth.mean())
+    assert np.mean((best_bragg_filter(shuffled, flat)[0] - flat) ** 2) < 0.01 * noisy.var()

@@ -41,8 +41,8 @@ def evaluate(
     """Score models on simulated images that they were not trained on, before and after GainTuning.
 
     Make the images with: napari-gaintune simulate hrtem-validation -o DIR. Each table has a row per method and a column per
-    dose; mean ± standard deviation over the images. The strengths of the blur, of non-local means and of total variation
-    are chosen by the truth, for each image, which no model gets.
+    dose; mean ± standard deviation over the images. The strengths of the blur, of the Bragg filter, of non-local means and
+    of total variation are chosen by the truth, for each image, which no model gets.
 
     Parameters
     ----------

@@ -1,16 +1,20 @@
-"""What any denoiser has to beat: a flat image, and the Gaussian blur that knows its best width."""
+"""What any denoiser has to beat: a flat image, and simple filters that know their best strength."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Mapping
 
 import numpy as np
+import torch
 from scipy.fft import dctn, idctn
 from scipy.optimize import minimize_scalar
 from skimage.restoration import denoise_nl_means, denoise_tv_chambolle
 
 from ..errors import ImageError
 from ..image import Array, Float32
+from ..models.bragg import STEEPNESS, THRESHOLD
+from ..models.networks.lattice import LatticeNetwork
 from .metrics import Float64, check_same_shape
 
 GRID_RATIO = 1.2  # between neighbouring widths of the search
@@ -95,7 +99,7 @@ def best_total_variation(noisy: Array, truth: Array) -> tuple[Float32, float]:
     The iteration is scikit-image's with its own stop, after 200 rounds at most: with a large weight it is where the
     rounds end, not the minimum, which would be the mean.
     """
-    return _best_of(noisy, truth, TV_WEIGHTS, _total_variation)
+    return _best_of(noisy, truth, lambda scaled: {weight: _total_variation(scaled, weight) for weight in TV_WEIGHTS})
 
 
 def best_non_local_means(noisy: Array, truth: Array) -> tuple[Float32, float]:
@@ -104,7 +108,18 @@ def best_non_local_means(noisy: Array, truth: Array) -> tuple[Float32, float]:
     (h, w) in one unit; the strength, one of seven, is the cut-off h in units of the noisy image's standard deviation. The
     result is float32.
     """
-    return _best_of(noisy, truth, NLM_STRENGTHS, _non_local_means)
+    return _best_of(noisy, truth, lambda scaled: {h: _non_local_means(scaled, h) for h in NLM_STRENGTHS})
+
+
+def best_bragg_filter(noisy: Array, truth: Array) -> tuple[Float32, float]:
+    """A Bragg filter with the threshold nearest to ``truth``, and that threshold: an ORACLE.
+
+    What microscopists put around the spots of a diffractogram: of overlapping Fourier windows those coefficients are kept
+    whose power is above the noise's by that factor. It is the filter that the networks begin with, untrained. ``noisy`` and
+    ``truth`` are (h, w) in one unit; six thresholds are tried in windows of 512 px, and in windows of 128 px, for which the
+    threshold is given below 0. The result is float32.
+    """
+    return _best_of(noisy, truth, _bragg_filtered)
 
 
 # The last ones leave next to nothing of a frame but its mean, or the mean of its neighbourhood: needed where a pixel has
@@ -112,17 +127,33 @@ def best_non_local_means(noisy: Array, truth: Array) -> tuple[Float32, float]:
 TV_WEIGHTS = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0)
 NLM_STRENGTHS = (0.4, 0.7, 1.0, 1.6, 3.2, 6.4, 12.8)
 NLM_PATCH_PX, NLM_REACH_PX = 9, 15
+BRAGG_THRESHOLDS = (3.0, 6.0, 12.0, 24.0, 48.0, 96.0)
+BRAGG_SQUARES = 256  # of 2 x 2 pixels, and a quarter of it
 
 
-def _best_of(
-    noisy: Array, truth: Array, strengths: tuple[float, ...], method: Callable[[Float64, float], Float64]
-) -> tuple[Float32, float]:
+def _best_of(noisy: Array, truth: Array, method: Callable[[Float64], Mapping[float, Float64]]) -> tuple[Float32, float]:
+    """Of the results by strength that ``method`` makes of a frame with a standard deviation of 1."""
     check_same_shape(noisy=noisy, truth=truth)
     scale = max(float(np.std(noisy)), 1e-12)
-    scaled = noisy.astype(np.float64) / scale
-    results = {strength: scale * method(scaled, strength) for strength in strengths}
-    best = min(results, key=lambda strength: float(np.mean((results[strength] - truth) ** 2)))
-    return results[best].astype(np.float32), best
+    results = method(noisy.astype(np.float64) / scale)
+    errors = {strength: float(np.mean((scale * result - truth) ** 2)) for strength, result in results.items()}
+    best = min(errors, key=errors.__getitem__)
+    return (scale * results[best]).astype(np.float32), best
+
+
+def _bragg_filtered(noisy: Float64) -> dict[float, Float64]:
+    """By threshold, in the windows that serve it better; whole pixels of 2 x 2, which is finer than any lattice shows."""
+    lattice = LatticeNetwork(fold=2, bragg_px=BRAGG_SQUARES, guided=False)
+    frame = torch.from_numpy(noisy.astype(np.float32))[None, None]
+    results: dict[float, Float64] = {}
+    for threshold in BRAGG_THRESHOLDS:
+        for name, bias in lattice.named_parameters():
+            if name.endswith(".gate.2.bias"):  # of a fresh filter's last convolution, whose weights are 0
+                torch.nn.init.constant_(bias, -STEEPNESS * math.log(threshold / THRESHOLD))
+        with torch.no_grad():
+            _, wide, narrow = lattice.whole_frame(frame)[0].double().numpy()
+        results |= {threshold: wide, -threshold: narrow}
+    return results
 
 
 def _total_variation(noisy: Float64, weight: float) -> Float64:

@@ -16,8 +16,10 @@ import torch
 
 from ..errors import SettingError
 from ..evaluation.baselines import (
+    BRAGG_THRESHOLDS,
     NLM_STRENGTHS,
     TV_WEIGHTS,
+    best_bragg_filter,
     best_gaussian_blur,
     best_non_local_means,
     best_total_variation,
@@ -39,12 +41,17 @@ SIMPLE: dict[str, Callable[[Array, Array], Float32]] = {
     "noisy": lambda noisy, truth: noisy.astype(np.float32),
     "flat mean": lambda noisy, truth: flat_mean(noisy),
     "Gaussian blur, best": lambda noisy, truth: best_gaussian_blur(noisy, truth)[0],
+    "Bragg filter, best": lambda noisy, truth: best_bragg_filter(noisy, truth)[0],
     "non-local means, best": lambda noisy, truth: best_non_local_means(noisy, truth)[0],
     "total variation, best": lambda noisy, truth: best_total_variation(noisy, truth)[0],
 }
 
 
-STRENGTHS = {"non-local means, best": repr(NLM_STRENGTHS), "total variation, best": repr(TV_WEIGHTS)}
+STRENGTHS = {
+    "Bragg filter, best": repr(BRAGG_THRESHOLDS),
+    "non-local means, best": repr(NLM_STRENGTHS),
+    "total variation, best": repr(TV_WEIGHTS),
+}
 FIRST_OF_A_LINE = '{"set_name": '  # of a score that is written
 
 
