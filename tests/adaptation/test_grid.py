@@ -48,6 +48,20 @@ def test_every_other_cell_is_let_through() -> None:
                 check_cell(Cell(parameters, name, is_blind=True, has_heads=True, has_ain=True, intensity_unit=unit))
 
 
+@pytest.mark.parametrize("noise", NOISES)
+@pytest.mark.parametrize("unit", ["electrons", "unit"])
+def test_a_noise_is_that_of_the_models_unit(noise: NoiseName, unit: str) -> None:
+    """Counting needs counts; levels drawn of a grey range mean nothing in them; SURE of an unknown level draws none."""
+    makes_sense = {"poisson": ("electrons",), "poisson-gaussian": ("electrons",), "unknown": ("unit",)}
+    for objective in ("resampling", "restored") if noise == "unknown" else ("sure", "resampling", "restored"):
+        cell = Cell(objective=objective, noise=noise, intensity_unit=unit)  # type: ignore[arg-type]
+        if unit in makes_sense.get(noise, (unit,)):
+            check_cell(cell)
+        else:
+            with pytest.raises(SettingError, match=f"'{noise}'.*choose"):
+                check_cell(cell)
+
+
 def test_which_objectives_a_network_takes() -> None:
     assert "masked-reconstruction" in objectives_of("multi-task")
     assert "blind-spot-architectural" in objectives_of("blind-spot, 2 poolings")

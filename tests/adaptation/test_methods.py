@@ -72,7 +72,7 @@ def test_what_a_fixed_number_keeps_is_the_last_iterate_and_no_average() -> None:
     torch.testing.assert_close(moved[moved > 0], torch.full_like(moved[moved > 0], 0.01), rtol=1e-3, atol=0)
 
 
-@pytest.mark.parametrize("patience", [20, 25])
+@pytest.mark.parametrize("patience", [1, 3, 20, 25])
 def test_patience_ends_where_nothing_better_came_for_so_long(patience: int, settled: Network) -> None:
     settings = {"steps": 200, "learning_rate": 1.0, "stopping": "patience", "patience": patience}
     _, steps, _ = run(settled, "sure", noisy_frame(), **settings)
@@ -81,6 +81,16 @@ def test_patience_ends_where_nothing_better_came_for_so_long(patience: int, sett
     ]  # the last step of the run, told of before the best state is looked at once more and may be given up
     assert waited.step == steps[-1].step < 200
     assert waited.step - waited.best_step == patience
+
+
+@pytest.mark.parametrize("patience", [3, 9])
+def test_a_short_patience_does_not_end_a_run_that_gets_better(patience: int) -> None:
+    """A network three times too strong, which every step mends."""
+    network = make("dncnn")
+    network.last_layer.weight.mul_(3)
+    settings = {"steps": 40, "stopping": "patience", "patience": patience}
+    _, steps, _ = run(network, "sure", noisy_frame(), **settings)
+    assert steps[-1].best_step > 2 * patience
 
 
 def test_at_a_plain_pace_the_first_step_is_walked() -> None:

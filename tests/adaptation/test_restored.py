@@ -30,6 +30,7 @@ def test_restored_turns_noisy_and_clean_alike_in_all_eight_ways() -> None:
         loss = objective.pixel_loss(record, Crop(pseudo + 7, targets, pseudo), Generator().manual_seed(seed))
         assert loss.values.max() < (6 * 1e-3) ** 2
         assert loss.counted.sum() == 1
+        assert seen[-1][int(loss.counted.flatten().nonzero())] == 0  # the target, wherever it was turned to
     assert len(set(seen)) == 8
     assert len({tuple(turned(pseudo, which).flatten().tolist()) for which in range(8)}) == 8
     assert torch.equal(turned(pseudo, 0), pseudo)

@@ -71,6 +71,24 @@ def test_the_weight_of_neighbor2neighbor_rises_over_the_run() -> None:
     assert objective.at(0.0) == objective
 
 
+def test_the_second_term_of_neighbor2neighbor_is_the_authors_and_no_gradient_goes_through_the_whole() -> None:
+    network, noisy = make("dncnn"), torch.rand(1, 1, 16, 16)
+    objective = Neighbor2Neighbor(SureGaussian(SIGMA)).at(1.0)
+    first, second = draw_neighbours(noisy, Generator().manual_seed(1))
+    with_gradients: list[bool] = []
+
+    def recorded(images: torch.Tensor) -> torch.Tensor:
+        with_gradients.append(torch.is_grad_enabled())
+        return network(images)
+
+    loss = objective.pixel_loss(recorded, everything(noisy), Generator().manual_seed(1))
+    given, whole = network(pick(noisy, first)), network(noisy)
+    difference = given - pick(noisy, second)
+    expected = difference.square() + 2 * (difference - (pick(whole, first) - pick(whole, second))).square()
+    torch.testing.assert_close(loss.values, expected)
+    assert with_gradients == [False, True]
+
+
 @pytest.mark.parametrize("shape", [(16, 16), (17, 22)])
 def test_half_images_are_those_of_the_authors(shape: tuple[int, int]) -> None:
     image = torch.rand(2, 1, *shape)

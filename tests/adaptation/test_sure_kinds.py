@@ -9,7 +9,8 @@ import torch
 from torch import Generator, Tensor
 from torch.nn import functional as F
 
-from napari_gaintune.adaptation.objectives.sure import SurePoissonGaussian, sure_poisson_gaussian
+from napari_gaintune.adaptation.objectives import Crop
+from napari_gaintune.adaptation.objectives.sure import SurePoissonGaussian, sure_poisson, sure_poisson_gaussian
 from napari_gaintune.adaptation.objectives.unsure import Unsure
 from napari_gaintune.errors import NoiseModelError
 from napari_gaintune.noise.models import Gaussian, PoissonGaussian
@@ -48,6 +49,21 @@ def test_sure_for_electrons_read_out_is_exact_for_a_linear_denoiser(gain: float,
 def test_sure_refuses_a_read_out_that_cannot_be(gain: float, read_sd: float) -> None:
     with pytest.raises(NoiseModelError, match="detector gain.*above 0"):
         sure_poisson_gaussian(lambda y: y, torch.zeros(1, 1, 4, 4), gain, read_sd, torch.ones(1, 1, 4, 4), 0.1)
+
+
+def test_a_count_below_none_has_no_variance() -> None:
+    """What a detector's offset leaves: of a denoiser that gives 0 the estimate is y**2 there, and y**2 - y elsewhere."""
+    counts = torch.tensor([-2.0, -0.5, 0.0, 3.0])[None, None, None]
+    estimate = sure_poisson(torch.zeros_like, counts, torch.ones_like(counts), 0.01)
+    torch.testing.assert_close(estimate, counts.square() - counts.clamp_min(0))
+
+
+def test_unsure_asks_how_much_noise_passes_where_it_counts_only() -> None:
+    """A denoiser that gives 0 at the targets, and what it sees elsewhere, passes no noise on where it is asked."""
+    noisy, targets = torch.rand(1, 1, 8, 8), torch.zeros(1, 1, 8, 8, dtype=torch.bool)
+    targets[..., ::2] = True
+    loss = Unsure(scale=0.1).pixel_loss(lambda y: y * ~targets, Crop(noisy, targets), Generator().manual_seed(0))
+    torch.testing.assert_close(loss.values[targets], noisy[targets].square())
 
 
 @pytest.mark.parametrize("sigma", [0.05, 0.1, 0.3])

@@ -118,6 +118,6 @@ def test_evaluate_prints_a_row_per_method_and_a_column_per_dose(
     assert "by material" in done.stdout
 
     scores = json.loads(program("evaluate", *options, "--json").stdout)
-    assert len(scores) == 2 * 2 * 5  # two images, two doses, five simple methods
+    assert len(scores) == 2 * 2 * 6  # two images, two doses, six simple methods
     noisy = [score["psnr_db"] for score in scores if score["method"] == "noisy" and score["dose_e_per_px"] == 2]
     assert np.mean(noisy) == pytest.approx(-10 * np.log10(2 * 0.8), abs=1.5)  # the dose, times the mean transmission

@@ -137,7 +137,7 @@ def test_a_folder_that_may_not_be_written(read_only_folder):
 
 def test_an_output_that_appears_meanwhile_is_left_alone(tmp_path, counts):
     (tmp_path / "a-1.ome.tif").write_text("also mine")
-    with pytest.raises(OutputError, match=r"appeared while .*the result is in a-2.ome.tif"):
+    with pytest.raises(OutputError, match=r"appeared during .*the result is in a-2.ome.tif"):
         write(tmp_path / "a.ome.tif", counts, NM, then=lambda: (tmp_path / "a.ome.tif").write_text("mine"))
     assert (tmp_path / "a.ome.tif").read_text() == "mine"
     assert (tmp_path / "a-1.ome.tif").read_text() == "also mine"
@@ -165,7 +165,21 @@ def test_an_existing_output_is_replaced_only_when_allowed_and_only_at_the_end(tm
     with SeriesWriter(tmp_path / "a.tif", counts.shape, NM, overwrite=True) as writer:
         writer.write(counts[0])
         assert (tmp_path / "a.tif").read_text() == "old"
-    np.testing.assert_array_equal(whole(open_series(tmp_path / "a.tif")), counts[:1])
+        for frame in counts[1:]:
+            writer.write(frame)
+    np.testing.assert_array_equal(whole(open_series(tmp_path / "a.tif")), counts)
+
+
+def test_a_whole_result_is_not_replaced_by_the_beginning_of_another(tmp_path, counts):
+    """Ctrl-C during a run with overwrite: what is finished lies beside what was there."""
+    (tmp_path / "a.tif").write_text("old")
+    with (
+        pytest.raises(OutputError, match=r"left as it is.*1 of 4 frames: a-1.tif"),
+        SeriesWriter(tmp_path / "a.tif", counts.shape, NM, overwrite=True) as writer,
+    ):
+        writer.write(counts[0])
+    assert (tmp_path / "a.tif").read_text() == "old"
+    np.testing.assert_array_equal(whole(open_series(tmp_path / "a-1.tif")), counts[:1])
 
 
 def test_an_output_that_cannot_be_replaced_costs_no_frames(tmp_path, counts):

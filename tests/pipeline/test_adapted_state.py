@@ -8,7 +8,12 @@ import numpy as np
 import pytest
 
 from napari_gaintune import denoise
+from napari_gaintune.adaptation.saved import SavedState
 from napari_gaintune.errors import GaintuneError, OutputError, SettingError
+from napari_gaintune.image import ArraySeries
+from napari_gaintune.pipeline.config import DenoiseConfig
+from napari_gaintune.pipeline.job import DenoiseJob
+from napari_gaintune.pipeline.reports import DoneReport
 
 from .conftest import small_model
 from .test_job import FAST, series
@@ -32,6 +37,39 @@ def test_what_was_adapted_denoises_again_without_a_step(
     assert len(again.provenance["model"]["adapted"]) == 64
     further = denoise(counts, adapted=state, **settings)
     assert np.isfinite(further.image).all()
+
+
+def test_a_file_that_appears_during_the_run_is_left_alone(dncnn: str, tmp_path: Path, rng: np.random.Generator) -> None:
+    state, neighbour = tmp_path / "state.safetensors", tmp_path / "state.safetensors.part"
+    neighbour.write_text("mine")
+    config = DenoiseConfig(model=dncnn, save_adapted=str(state), **SETTINGS)
+    reports = DenoiseJob(ArraySeries(series(rng, 1)), config).run()
+    next(reports)
+    state.write_text("mine, too")
+    with pytest.raises(OutputError, match=r"appeared during the run.*the result is in state-1.safetensors"):
+        list(reports)
+    assert (state.read_text(), neighbour.read_text()) == ("mine, too", "mine")
+    assert SavedState.read(tmp_path / "state-1.safetensors").parameters == "channel-gains"
+
+
+def test_a_run_stopped_before_its_first_step_leaves_no_state(
+    dncnn: str, tmp_path: Path, rng: np.random.Generator
+) -> None:
+    config = DenoiseConfig(model=dncnn, save_adapted=str(tmp_path / "state.safetensors"), **SETTINGS)
+    reports = list(DenoiseJob(ArraySeries(series(rng, 1)), config).run(lambda: True))
+    assert isinstance(reports[-1], DoneReport)
+    assert reports[-1].stopped
+    assert not list(tmp_path.glob("state*"))
+
+
+def test_from_a_state_that_no_step_beats_the_message_names_the_state(
+    dncnn: str, tmp_path: Path, rng: np.random.Generator
+) -> None:
+    counts, state = series(rng, 1), str(tmp_path / "state.safetensors")
+    denoise(counts, model=dncnn, save_adapted=state, **SETTINGS)
+    again = denoise(counts, model=dncnn, adapted=state, **SETTINGS | {"stopping": "best", "steps": 1})
+    assert again.frames[0].adapted
+    assert "no step clearly beat the adapted state it began with" in again.frames[0].message
 
 
 def test_a_state_that_cannot_serve_is_refused_before_any_work(

@@ -89,6 +89,17 @@ def test_a_job_bins_and_says_so(rng: np.random.Generator, model: str, steps: int
     assert report.dose_e_per_px == pytest.approx(0.5, abs=5 * np.sqrt(0.5 / 15720))
 
 
+def test_a_noise_level_in_the_inputs_unit_is_one_of_a_binned_pixel(rng: np.random.Generator, model: str) -> None:
+    """14 counts of each of four pixels: of their mean 7, and that in electrons of a square, 7 / 4 counts each, is 4."""
+    settings = DenoiseConfig(
+        model=model, steps=2, detector_gain=7.0, noise="gaussian", noise_sd=14.0, objective="resampling"
+    )
+    job = DenoiseJob(fine_series(rng, 7.0), settings)
+    (report,) = [r for r in job.run() if isinstance(r, FrameReport)]
+    assert job.binning == 2
+    assert report.objective.startswith("NoiseResampling(noise=Gaussian(4.0)") or "4.0" in report.objective.split(",")[0]
+
+
 def test_scale_none_leaves_the_frame_as_it_is(rng: np.random.Generator, model: str) -> None:
     job = DenoiseJob(fine_series(rng), DenoiseConfig(model=model, steps=0, scale="none", detector_gain=1.0))
     (report,) = [r for r in job.run() if isinstance(r, FrameReport)]

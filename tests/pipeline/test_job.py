@@ -25,6 +25,7 @@ from napari_gaintune.noise.models import Correlated, Poisson
 from napari_gaintune.pipeline.config import DenoiseConfig
 from napari_gaintune.pipeline.job import DenoiseJob
 from napari_gaintune.pipeline.reports import DoneReport, FrameReport, StepReport
+from napari_gaintune.pipeline.situation import Neighbours
 
 from ..adaptation.test_objectives import objectives_of
 from ..models.test_networks import SMALL, make
@@ -224,6 +225,52 @@ def test_a_single_frame_cut_short_is_called_stopped(dncnn: str, rng: np.random.G
         seen.append(report)
     assert isinstance(seen[-1], DoneReport)
     assert seen[-1].stopped
+    assert [report.cut_short for report in seen if isinstance(report, FrameReport)] == [True]
+
+
+@pytest.mark.parametrize("objective", ["sure", "resampling"])
+def test_a_shared_state_is_adapted_to_every_frame(objective: str, dncnn: str, rng: np.random.Generator) -> None:
+    """Another second frame gives another state, and so another first one; each frame has its own first result."""
+    counts = series(rng, 2)
+    other = counts.copy()
+    other[1] = rng.poisson(1.5, SHAPE)
+    settings = {**FAST, "series": "shared", "objective": objective, "stopping": "fixed", "detector_gain": 1}
+    first, second = (denoise(frames, model=dncnn, **settings).image[0] for frames in (counts, other))
+    assert not np.array_equal(first, second)
+
+
+def test_read_noise_is_estimated_beside_the_electrons_own(dncnn: str, rng: np.random.Generator) -> None:
+    """Of 1 electron and read noise of 1.5: all noise together is 1.8; the estimate of one frame is rough."""
+    noisy = rng.poisson(np.ones((256, 256))) + rng.normal(0, 1.5, (256, 256))
+    for objective in ("sure", "resampling"):
+        settings = {**FAST, "noise": "poisson-gaussian", "objective": objective, "detector_gain": 1}
+        told = denoise(noisy, model=dncnn, **settings).frames[0].objective
+        levels = [float(level) for level in re.findall(r"read_noise_sd=([0-9.]+)", told)]
+        assert levels
+        assert levels == pytest.approx([1.5] * len(levels), abs=0.15)
+
+
+def test_an_early_end_by_patience_is_no_stop(dncnn: str, rng: np.random.Generator) -> None:
+    """``stop`` that turns true with the last report finds every frame whole."""
+    reports: list[object] = []
+    config = DenoiseConfig(model=dncnn, steps=1000, crop_size_px=32, stopping="patience", patience=3)
+    for report in DenoiseJob(ArraySeries(series(rng, 1)), config).run(
+        lambda: any(isinstance(report, FrameReport) for report in reports)
+    ):
+        reports.append(report)
+    *_, frame, done = reports
+    assert isinstance(frame, FrameReport)
+    assert isinstance(done, DoneReport)
+    assert 3 <= frame.steps_run < 1000
+    assert not frame.cut_short
+    assert not done.stopped
+
+
+@pytest.mark.parametrize("objective", ["auto", "sure", "resampling", "restored"])
+def test_poisson_noise_is_refused_where_the_model_counts_nothing(objective: str, rng: np.random.Generator) -> None:
+    """A variance as large as the grey value, which a judge would believe."""
+    with pytest.raises(SettingError, match="'poisson'.*unit is 'unit'.*choose a model that counts electrons"):
+        denoise(rng.random((128, 128)), model="dncnn-piecewise", noise="poisson", objective=objective, **FAST)
 
 
 def test_a_guessed_offset_is_said(dncnn: str, rng: np.random.Generator) -> None:
@@ -426,6 +473,20 @@ def test_noise_that_neighbours_share_is_noticed_and_kept_from_blind_spots(
         assert "set objective to resampling" in told
 
 
+@pytest.mark.parametrize("model", ["unet-hrtem", "unet-stem"])
+@pytest.mark.parametrize(("period_px", "dose"), [(5, 6.0), (5, 2.0), (8, 6.0)])
+def test_a_lattice_along_the_rows_is_no_row_noise(
+    model: str, period_px: int, dose: float, rng: np.random.Generator
+) -> None:
+    """The network leaves some of it, and what rows share of that is a peak of their spectrum, no noise."""
+    y, x = np.mgrid[:256, :256]
+    particle = np.hypot(y - 128, x - 128) < 100
+    lattice = 1 - 0.4 * particle * np.cos(np.pi * y / period_px) ** 2 * np.cos(np.pi * x / period_px) ** 2
+    told = denoise(rng.poisson(dose * lattice), model=model, detector_gain=1, steps=1).frames[0]
+    assert "share" not in told.message
+    assert told.steps_run == 1
+
+
 def test_lines_that_share_noise_are_not_learned_unless_one_asks_for_it() -> None:
     clean = torch.from_numpy(2 + np.sin(np.arange(128) / 9)[:, None] * np.ones((1, 128))).float()
     noise = Correlated(Poisson(), row_noise_sd=0.8)
@@ -444,3 +505,15 @@ def test_lines_that_share_noise_are_not_learned_unless_one_asks_for_it() -> None
         asked = denoise(frame, objective="resampling", **settings)
         assert asked.frames[0].steps_run == 10
         assert "look at the result for stripes" in asked.frames[0].message
+
+
+def test_noise_that_neighbours_share_is_alike_in_both_and_what_a_network_leaves_is_not(
+    rng: np.random.Generator,
+) -> None:
+    """A network takes some of a pixel's noise for scene: what it takes away of neighbours is a little opposed."""
+    white = torch.from_numpy(rng.normal(size=(256, 256)).astype(np.float32))
+    opposed = white - 0.15 * (white.roll(1, 0) + white.roll(1, 1) + white.roll(-1, 0) + white.roll(-1, 1))
+    alike = white + 0.15 * (white.roll(1, 0) + white.roll(1, 1))
+    found = [Neighbours.of(noise, torch.zeros_like(noise)) for noise in (white, opposed, alike)]
+    assert [one.are_correlated for one in found] == [False, False, True]
+    assert found[1].along_x < -0.2

@@ -172,16 +172,44 @@ def test_what_cannot_be_is_refused_before_any_work(
     assert files_under(tmp_path) == before
 
 
-@pytest.mark.parametrize("taken", ["my.safetensors", "my.json"])
-def test_nothing_is_replaced(taken: str, pairs: Path, model: str, tmp_path: Path) -> None:
-    (tmp_path / taken).write_text("mine")
-    with pytest.raises(GaintuneError, match="exists already, and a model is never replaced"):
+@pytest.mark.parametrize("place", [".", "mine"])
+@pytest.mark.parametrize("taken", ["my.safetensors", "my.json", "my.torchscript"])
+def test_nothing_is_replaced(taken: str, place: str, pairs: Path, model: str, tmp_path: Path) -> None:
+    (tmp_path / place).mkdir(exist_ok=True)
+    (tmp_path / place / taken).write_text("mine")
+    with pytest.raises(GaintuneError, match="(exists already, and a model is never replaced)|(in your list already)"):
         transfer(pairs, tmp_path / "my.safetensors", model=model, **FAST)
     for name, message in (("my.pt", "ends in .safetensors"), ("no/my.safetensors", "a folder that exists"),
                           ("unet-tem.safetensors", "comes with the program")):  # fmt: skip
         with pytest.raises(GaintuneError, match=message):
             transfer(pairs, tmp_path / name, model=model, **FAST)
-    assert (tmp_path / taken).read_text() == "mine"
+    assert (tmp_path / place / taken).read_text() == "mine"
+
+
+def test_files_that_are_no_part_of_the_model_are_left_alone(pairs: Path, model: str, tmp_path: Path) -> None:
+    others = [tmp_path / name for name in ("my.safetensors.part", "my.json.part", "my.txt")]
+    for other in others:
+        other.write_text("mine")
+    assert transfer(pairs, tmp_path / "my.safetensors", model=model, **FAST).card is not None
+    assert [other.read_text() for other in others] == ["mine"] * 3
+
+
+def test_what_is_held_out_is_never_learned_from(pairs: Path, model: str, tmp_path: Path) -> None:
+    """References of 1e6 there would be seen in the loss; the state a fixed number of steps leads to does not change."""
+    states = []
+    for value in (1.0, 1e6):
+        job = TransferJob(
+            pairs, tmp_path / f"of-{int(value)}.safetensors", checked(TransferConfig, {"model": model} | FAST)
+        )
+        held_out = job._held_out(torch.Generator().manual_seed(job.config.seed))
+        for pair, there in zip(job.pairs, held_out, strict=True):
+            pair.clean[there] = value
+        losses = []
+        for step in job.run():
+            losses.append(step.loss)
+        states.append(losses[1:10])  # before anything is judged
+    assert states[0] == states[1]
+    assert max(states[0]) < 100
 
 
 def test_a_model_without_adaptive_normalisation_transfers_other_parameters(pairs: Path, tmp_path: Path) -> None:

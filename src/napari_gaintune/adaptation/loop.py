@@ -21,12 +21,16 @@ CROP_MARGIN_PX = 16
 
 @dataclass(frozen=True)
 class Step:
-    """One step: ``loss`` on its crops, ``change`` on held-out pixels against the start (None: not judged here)."""
+    """One step: ``loss`` on its crops, ``change`` on held-out pixels against the start (None: not judged here).
+
+    ``cut_short``: it was the last, because of ``stop``.
+    """
 
     step: int
     loss: float | None
     change: float | None
     best_step: int
+    cut_short: bool = False
 
 
 def adapt(
@@ -49,7 +53,9 @@ def adapt(
     device = handle.movable[0].device
     judge = objective.judge
     size_px = crop_size(config.crop_size_px, handle.network)
-    crops = frames.validation_crops(size_px, generator, device, held_out=objective.looks_at_frame)
+    # in a crop smaller than the network looks at in a frame, harm to the frame cannot be seen
+    judged_px = max(size_px, crop_size(0, handle.network))
+    crops = frames.validation_crops(judged_px, generator, device, held_out=objective.looks_at_frame)
     rule = STOPPING[config.stopping]
     best = rule.build(judge, crops, handle, generator, config.patience)
     optimiser, share = torch.optim.Adam(handle.movable), PACES[config.pace]()
@@ -58,7 +64,7 @@ def adapt(
     judged = step = 0
     loss = change = None
     yield Step(0, None, 0.0, 0)
-    while step < config.steps and not best.is_over(step) and not stop():
+    while not (is_done := step >= config.steps or best.is_over(step)) and not stop():
         step += 1
         handle.load(average.iterate)
         crop = frames.random_crops(size_px, config.crops_per_step, generator, device)
@@ -71,7 +77,7 @@ def adapt(
         average.update(handle.state())
         handle.load(average.state)
         change = None
-        if step % VALIDATE_EVERY == 0 or step == config.steps:
+        if step % VALIDATE_EVERY == 0 or step == config.steps or best.is_over(step):
             change, judged = best.consider(step, average.state), step
         if step < config.steps:
             yield Step(step, loss, change, best.step)
@@ -80,7 +86,8 @@ def adapt(
     if step:
         best.confirm()
         handle.load(best.state)
-        yield Step(step, loss, change, best.step)
+    if step or not is_done:
+        yield Step(step, loss, change, best.step, cut_short=not is_done)
 
 
 class RunningAverage:

@@ -11,7 +11,7 @@ import safetensors.torch
 from safetensors import SafetensorError
 from torch import Tensor
 
-from ..errors import ModelError, OutputError, SettingError
+from ..errors import ModelError, SettingError
 from ..models.card import ModelCard
 from .parameters import Handle
 
@@ -50,15 +50,10 @@ class SavedState:
                              "--save-adapted")  # fmt: skip
         return cls(tensors, told["parameters"], told["model"], told["model_sha256"])
 
-    def write(self, path: Path) -> None:
-        """A file that is whole or not there. Raises OutputError where it cannot be written."""
+    def content(self) -> bytes:
+        """What a file of it holds."""
         told = {"kind": KIND, "parameters": self.parameters, "model": self.model, "model_sha256": self.model_sha256}
-        temporary = path.with_name(path.name + ".part")
-        try:
-            temporary.write_bytes(safetensors.torch.save(self.tensors, told))
-            temporary.replace(path)
-        except OSError as error:
-            raise OutputError(f"{path}: cannot be written ({error}); choose another place for the state") from error
+        return safetensors.torch.save(self.tensors, told)
 
     def check(self, parameters: str, card: ModelCard) -> None:
         """Raises SettingError if it belongs to another model, or is a state of other parameters."""

@@ -127,7 +127,8 @@ def tell(followed: Followed, output: Path, rest: str, seconds: float, as_json: b
     if done is None or done.stopped:
         return complain(f"interrupted; kept: {kept}" if frames else "interrupted; nothing was written", INTERRUPTED)
     if not as_json:
-        unchanged = sum(not frame["adapted"] for frame in frames)
+        asked = done.provenance["settings"]["steps"] > 0
+        unchanged = sum(not frame["adapted"] for frame in frames) if asked else 0
         count = f"{len(frames)} frame" + ("s" if len(frames) > 1 else "")
         as_it_is = f"; the pre-trained network's result was kept for {unchanged} of {len(frames)}" if unchanged else ""
         print(f"{output}: {count}{spoken_dose(frames)} in {spoken_time(seconds)}{as_it_is}")

@@ -42,7 +42,7 @@ def usage_message(error: CycloptsError) -> str:
     """One line for a command line that is not understood: the flag, its value, the rule."""
     cause = error.__cause__
     if not isinstance(cause, pydantic.ValidationError):
-        return _missing_or_superfluous(error) or " ".join(str(error).split()).rstrip(".")
+        return _missing_or_superfluous(error) or " ".join(str(error).split()).rstrip(".").rstrip(", ")
     return "; ".join(
         f"--{'.'.join(map(str, problem['loc'])).replace('_', '-')} {problem['input']}: {problem['msg'].lower()}"
         for problem in cause.errors()

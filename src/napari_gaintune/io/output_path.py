@@ -59,12 +59,19 @@ def part_path(out: Path) -> Path:
     return out.with_name(f".napari-gaintune-{secrets.token_hex(6)}.part")
 
 
-def publish(part: Path, out: Path, overwrite: bool) -> None:
+def publish(part: Path, out: Path, overwrite: bool, incomplete: str = "") -> None:
     """Give the finished file its name in one step.
 
     Where ``out`` has appeared meanwhile, or cannot be replaced (a folder now; open in a program, on Windows), the result
-    gets a free name beside it and OutputError says which.
+    gets a free name beside it and OutputError says which. So does one that is ``incomplete``, in words: a whole result
+    is not given up for the beginning of another.
     """
+    if incomplete and overwrite and os.path.lexists(out):
+        spare = _free_name(out)
+        _claim(part, spare)
+        raise OutputError(
+            f"{out}: was left as it is, since of the new result there are only {incomplete}: {spare.name}"
+        )
     try:
         if overwrite:
             part.replace(out)
@@ -73,7 +80,7 @@ def publish(part: Path, out: Path, overwrite: bool) -> None:
     except OSError as error:
         spare = _free_name(out)
         _claim(part, spare)
-        reason = f"cannot be replaced ({error.strerror})" if overwrite else "appeared while frames were being written"
+        reason = f"cannot be replaced ({error.strerror})" if overwrite else "appeared during the run"
         raise OutputError(f"{out}: {reason} and was left as it is; the result is in {spare.name}") from error
 
 
@@ -95,7 +102,8 @@ def _claim(part: Path, out: Path) -> None:
 
 
 def _free_name(out: Path) -> Path:
-    stem, suffix = next((out.name[: -len(s)], out.name[-len(s) :]) for s in SUFFIXES if out.name.lower().endswith(s))
+    split = ((out.name[: -len(s)], out.name[-len(s) :]) for s in SUFFIXES if out.name.lower().endswith(s))
+    stem, suffix = next(split, (out.stem, out.suffix))
     numbers = iter(range(1, 10_000))
     return next(p for n in numbers if not os.path.lexists(p := out.with_name(f"{stem}-{n}{suffix}")))
 

@@ -29,7 +29,8 @@ class SeriesWriter:
 
     Use as a context manager. ``write`` takes the frames in C order of ``shape`` (..., height, width) without its last
     two axes; set ``recipe`` (made of JSON's types) any time before the end. Leaving the block, by whatever error or
-    Ctrl-C, keeps every finished frame under ``out``; with none finished nothing is left. ``path`` is the result, None
+    Ctrl-C, keeps every finished frame under ``out``, or under a free name beside a result that is there and would be
+    replaced by a part of one; with none finished nothing is left. ``path`` is the result, None
     until it is there. A process that is killed leaves ``.napari-gaintune-*.part``, a TIFF of the frames so far.
 
     ``source`` is the input, which is never overwritten. ``compress`` deflates the pages: denoised micrographs shrink
@@ -128,7 +129,9 @@ class SeriesWriter:
             return None
         with self._failing_writes(f"be completed, its frames lie in {self._part.name}"):
             self._describe()
-            publish(self._part, self._out, self._overwrite)
+            is_part = self._written < self._planned
+            incomplete = f"{self._written} of {self._planned} frames" if is_part else ""
+            publish(self._part, self._out, self._overwrite, incomplete)
             self.path = self._out
         return self.path
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import secrets
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
@@ -92,15 +93,19 @@ def save_model(network: Network, card_fields: dict[str, Any], folder: Path = WEI
 
 
 def save_content(content: bytes, card_fields: dict[str, Any], folder: Path) -> ModelCard:
-    """Write the bytes of weights or of a program, and their card, as ``save_model`` does; a model of that name goes."""
+    """Write the bytes of weights or of a program, and their card, as ``save_model`` does.
+
+    A model whose card of that name is there is replaced: its file goes, of whichever kind it is. No other file does.
+    """
     card = ModelCard(**card_fields, sha256=hashlib.sha256(content).hexdigest())
     path = folder / f"{card.name}.json"
     folder.mkdir(parents=True, exist_ok=True)
-    _write_whole(path.with_suffix(suffix_of(card)), content)
+    before = path.with_suffix(suffix_of(read_card(path))) if path.exists() else None
+    after = path.with_suffix(suffix_of(card))
+    _write_whole(after, content)
     save_card(card, path)
-    path.with_suffix(WEIGHTS_SUFFIX if card.is_program else PROGRAM_SUFFIX).unlink(
-        missing_ok=True
-    )  # of one it replaces
+    if before is not None and before != after:
+        before.unlink(missing_ok=True)
     return card
 
 
@@ -115,7 +120,7 @@ def save_card(card: ModelCard, path: Path) -> None:
 
 
 def _write_whole(path: Path, data: bytes) -> None:
-    temporary = path.with_name(path.name + ".part")
+    temporary = path.with_name(f".{path.name}-{secrets.token_hex(6)}.part")
     temporary.write_bytes(data)
     temporary.replace(path)
 

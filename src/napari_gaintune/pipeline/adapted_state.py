@@ -8,6 +8,7 @@ from pathlib import Path
 from ..adaptation.parameters import Handle
 from ..adaptation.saved import SavedState
 from ..errors import OutputError, SettingError
+from ..io.output_path import discard, part_path, publish
 from ..models.card import ModelCard
 from .config import DenoiseConfig
 
@@ -40,6 +41,17 @@ def check_saving(config: DenoiseConfig, frames: Sequence[int]) -> None:
 
 
 def save_state(handle: Handle, config: DenoiseConfig, card: ModelCard) -> None:
-    """Write the state to where ``save_adapted`` says, if anywhere."""
-    if config.save_adapted:
-        SavedState.of(handle, config.parameters, card).write(Path(config.save_adapted).expanduser())
+    """Write the state to where ``save_adapted`` says, if anywhere: a file that is whole or not there.
+
+    Raises OutputError where it cannot be written; a file that appeared there meanwhile is left as it is.
+    """
+    if not config.save_adapted:
+        return
+    path = Path(config.save_adapted).expanduser()
+    part = part_path(path)
+    try:
+        part.write_bytes(SavedState.of(handle, config.parameters, card).content())
+    except OSError as error:
+        discard(part)
+        raise OutputError(f"{path}: cannot be written ({error}); choose another place for the state") from error
+    publish(part, path, overwrite=False)

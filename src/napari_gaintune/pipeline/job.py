@@ -27,7 +27,7 @@ from .binning import binned, binning_for, unbinned
 from .clock import Clock
 from .config import DenoiseConfig
 from .frames import select_frames
-from .model_choice import choose_model
+from .model_choice import choose_model, cure_of_small_frames
 from .provenance import FrameRecord, provenance
 from .range_check import (
     correlation_notes,
@@ -58,11 +58,15 @@ class _Loaded:
 
 @dataclass(frozen=True)
 class _Adapted:
-    """How an adaptation ended: its last step, the objective that tuned it, "" for none, and what is to be said of it."""
+    """How an adaptation ended: its last step, the objective that tuned it, "" for none, and what is to be said of it.
+
+    ``cut_short``: it was stopped.
+    """
 
     last: Step = Step(0, None, None, 0)  # noqa: RUF009 - a frozen one
     objective: str = ""
     notes: tuple[str, ...] = ()
+    cut_short: bool = False
 
 
 class DenoiseJob:
@@ -88,9 +92,10 @@ class DenoiseJob:
         self.binning = binning_for(pixel_size_nm, self.denoiser.card) if config.scale == "auto" else 1
         smallest = self.denoiser.smallest_frame_px * self.binning
         if min(series.shape[-2:]) < smallest:
+            binned = f", binned {self.binning} x {self.binning} (or not: scale none)" if self.binning > 1 else ""
             raise ImageError(
                 f"{series.name}: {series.shape[-2]} x {series.shape[-1]} px is smaller than the {smallest} px that "
-                f"{self.denoiser.card.name} has to see; use larger frames or a model with a smaller receptive field"
+                f"{self.denoiser.card.name} has to see{binned}; {cure_of_small_frames(self.denoiser.card)}"
             )
         self.records: list[FrameRecord] = []
 
@@ -102,6 +107,7 @@ class DenoiseJob:
         take more than a quarter of it.
         """
         self.records.clear()
+        whole = 0
         shared = self.config.series == "shared"
         clock = Clock(len(self.frames), self.config.steps, shared, preview_interval_s)
         with memory_errors_named(self.device):
@@ -112,13 +118,9 @@ class DenoiseJob:
                     clock.frame_done(report.position)
                     report = replace(report, progress=clock.progress, seconds_left=clock.seconds_left())
                     self.records.append(FrameRecord.of(report))
+                    whole += not report.cut_short
                 yield report
-        yield DoneReport(provenance(self, self.records), stopped=stop() and not self._is_complete())
-
-    def _is_complete(self) -> bool:
-        """Whether every frame is done, with every step."""
-        whole = [record.scale is None or record.steps_run == self.config.steps for record in self.records]
-        return len(whole) == len(self.frames) and all(whole)
+        yield DoneReport(provenance(self, self.records), stopped=stop() and whole < len(self.frames))
 
     def _episodic(self, clock: Clock, stop: Stop) -> Iterator[Report]:
         for position, index in enumerate(self.frames):
@@ -130,7 +132,7 @@ class DenoiseJob:
                 continue
             with self._tuned([loaded]) as handle:
                 adapted = yield from self._adapt(handle, [loaded], clock, stop)
-                save_state(handle, self.config, self.denoiser.card)
+                self._save(handle, adapted)
                 yield self._finish(handle, loaded, adapted)
 
     def _shared(self, clock: Clock, stop: Stop) -> Iterator[Report]:
@@ -145,7 +147,7 @@ class DenoiseJob:
             adapted = _Adapted()
             if usable:
                 adapted = yield from self._adapt(handle, usable, clock, stop)
-                save_state(handle, self.config, self.denoiser.card)
+                self._save(handle, adapted)
             for position, index in enumerate(self.frames):
                 if position and stop():
                     return
@@ -160,6 +162,11 @@ class DenoiseJob:
                 self.start.put_into(handle)
             yield handle
 
+    def _save(self, handle: Handle, adapted: _Adapted) -> None:
+        """The state, where it is asked for and there is one: not of a run that was stopped before its first step."""
+        if adapted.last.step or not adapted.cut_short:
+            save_state(handle, self.config, self.denoiser.card)
+
     def _load(self, index: int, position: int) -> _Loaded | FrameReport:
         """A frame ready for the network, or, where a frame is constant, its report: it is its own best estimate."""
         name = f"{self.series.name}, frame {index}" if len(self.series) > 1 else self.series.name
@@ -168,7 +175,9 @@ class DenoiseJob:
         filled = count_nonfinite(stored)
         notes = [f"{filled} NaN or infinite pixels were filled from their neighbours"] if filled else []
         if counts.min() == counts.max():
-            notes.append(f"every pixel is {counts.flat[0]:g}; there is nothing to denoise")
+            saves = self.config.save_adapted and len(self.frames) == 1
+            unsaved = ", and no adapted state to save" if saves else ""
+            notes.append(f"every pixel is {counts.flat[0]:g}; there is nothing to denoise{unsaved}")
             return FrameReport(index, position, len(self.frames), counts, 0, 0, False, "; ".join(notes), None)
         seen = binned(counts, self.binning)
         scale = self._scale(seen, stored.dtype)
@@ -205,7 +214,7 @@ class DenoiseJob:
         if self.config.steps == 0:
             return adapted
         if stop():
-            return adapted
+            return replace(adapted, cut_short=True)
         denoise = PREDICTIONS[self.config.orientations]
         denoised = [denoise(handle.network, handle.seen(first.noisy))]
         objective, notes = self._objective(first, denoised[0])
@@ -213,13 +222,13 @@ class DenoiseJob:
             return replace(adapted, notes=notes)
         for place, frame in enumerate(loaded[1:] if objective.needs_pseudo_clean else [], start=1):
             if stop():
-                return adapted
+                return replace(adapted, cut_short=True)
             denoised.append(denoise(handle.network, handle.seen(frame.noisy, place)))
         pseudo_clean = denoised if objective.needs_pseudo_clean else None
         chance = random_stream(self.config.seed, first.index)
         frames = Frames.build([f.noisy for f in loaded], pseudo_clean, CROP_MARGIN_PX, chance)
         for step in adapt(handle, frames, objective, self.config, chance, stop):
-            adapted = _Adapted(step, repr(objective), notes)
+            adapted = _Adapted(step, repr(objective), notes, step.cut_short)
             preview = None
             if clock.preview_due():
                 with clock.making_preview():
@@ -243,10 +252,11 @@ class DenoiseJob:
         if is_first or self.config.series == "episodic":
             notes += adapted.notes
             if last.step > 0 and last.best_step == 0:
-                notes.append(unchanged_note(last.step))
+                notes.append(unchanged_note(last.step, of_state=self.start is not None))
         return FrameReport(
-            loaded.index, loaded.position, len(self.frames), image, last.step, last.best_step, last.best_step > 0,
-            "; ".join(notes), loaded.scale, adapted.objective, dose,
+            loaded.index, loaded.position, len(self.frames), image, last.step, last.best_step,
+            last.best_step > 0 or self.start is not None, "; ".join(notes), loaded.scale, adapted.objective, dose,
+            cut_short=adapted.cut_short,
         )  # fmt: skip
 
     def _on_input_grid(self, loaded: _Loaded, denoised: Tensor) -> Float32:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from ..errors import GaintuneError, ModelError
 from ..image import FrameSeries, check_frame
 from ..models.card import ModelCard
-from ..models.catalogue import list_models
+from ..models.catalogue import list_models, load_denoiser
 from ..noise.intensity import TYPICAL_DOSE_E_PER_PX, electron_scale
 from .binning import binning_for
 from .config import DenoiseConfig
@@ -66,7 +66,7 @@ def choose_model(series: FrameSeries, config: DenoiseConfig, first_frame: int) -
     if pixel_size_nm is not None:
         facts.append(f"{pixel_size_nm[0]:.3g} nm/px")
     if dose is not None:
-        facts.append(f"{dose:.2g} e⁻/px")
+        facts.append(f"{dose:.2g} e⁻/px" if knowing else f"mean and noise as of {float(f'{dose:.2g}'):g} e⁻/px")
     end = "" if knowing else "; no model knows such frames, this is the nearest"
     return Choice(best.name, f"chosen for {', '.join(facts)}{end}")
 
@@ -75,6 +75,14 @@ def promised_gain_db(card: ModelCard, dose_e_per_px: float | None) -> float:
     """What the card says of network against blur, at the dose nearest to the frame's."""
     gain_db = card.gain_over_blur_db(dose_e_per_px or TYPICAL_DOSE_E_PER_PX)
     return float("-inf") if gain_db is None else gain_db
+
+
+def cure_of_small_frames(card: ModelCard) -> str:
+    """What to do about frames too small for a model: which one of its modality is content with the least."""
+    alike = [other.name for other in list_models() if other.modality == card.modality and not other.is_program]
+    least = {name: load_denoiser(name).smallest_frame_px for name in (*alike, card.name)}
+    name = min(least, key=least.__getitem__)
+    return f"use larger frames; of the models for {card.modality}, {name} needs the least, {least[name]} px"
 
 
 def _modality(config: DenoiseConfig, pixel_size_nm: Sequence[float] | None, is_scanned: bool) -> tuple[str, str]:

@@ -107,10 +107,11 @@ def line_notes(neighbours: Neighbours, is_kept: bool) -> list[str]:
     ]
 
 
-def unchanged_note(steps: int) -> str:
-    """What to say where no step was kept."""
+def unchanged_note(steps: int, of_state: bool) -> str:
+    """What to say where no step was kept; ``of_state``: the run began with an adapted state."""
     few = f"; {steps} steps seldom change anything, take {FEW_STEPS} or more" if steps < FEW_STEPS else ""
-    return f"no step clearly beat the pre-trained network, so its result is kept{few}"
+    start = "adapted state it began with" if of_state else "pre-trained network"
+    return f"no step clearly beat the {start}, so its result is kept{few}"
 
 
 def hot_pixel_notes(frame: Float32, noise_sd: float) -> list[str]:

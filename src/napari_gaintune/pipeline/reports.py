@@ -40,8 +40,8 @@ class StepReport:
 class FrameReport:
     """A finished frame: ``image`` (h, w) float32 in the input's unit, ``frame`` its index in the series.
 
-    ``adapted`` is False where no step beat the pre-trained network: the image is then the
-    pre-trained network's. True is no proof of a better image. ``message`` says what a user should know of this frame
+    ``adapted`` is False where the image is the pre-trained network's, because no step beat it. True is no proof of a better
+    image. ``cut_short``: the adaptation was stopped before its end. ``message`` says what a user should know of this frame
     ("" mostly). ``scale`` is the map from the input's unit to the model's, None for a constant frame, which is returned
     as it is. ``objective`` is what the network was tuned by, with its noise in the model's unit, "" for nothing.
     ``dose_e_per_px`` is the frame's mean by that scale, None for a model that does not count electrons. ``progress`` and
@@ -61,6 +61,7 @@ class FrameReport:
     dose_e_per_px: float | None = None
     progress: float = 0.0
     seconds_left: float | None = None
+    cut_short: bool = False
 
 
 @dataclass(frozen=True)

@@ -47,7 +47,7 @@ def _run(job: DenoiseJob, path: Path, overwrite: bool, stop: Stop) -> Generator[
                     writer.recipe = report.provenance | {"frames": kept}
                     report = DoneReport(writer.recipe, stopped or written < len(job.frames))
                 elif isinstance(report, FrameReport):
-                    if stop() and report.steps_run < job.config.steps:
+                    if report.cut_short:
                         stopped = True
                         if len(job.frames) > 1 or report.steps_run == 0:
                             continue

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
 from torch import Tensor
 
 from ..adaptation.objectives import Situation
@@ -38,23 +37,19 @@ class Neighbours:
         """From what the network took away of a frame; (h, w) each.
 
         The scene is gone from it in the main, which no filter would achieve without correlating the noise. Nothing is
-        shared where nothing was taken away, or the frame is too small to tell. Lines are compared with the next ones, from
-        which their noise differs and what may be left of a scene hardly does.
+        shared where nothing was taken away, or the frame is too small to tell.
         """
-        taken = (noisy - denoised).numpy()
         try:
-            found = noise_correlation(taken)
-            rows = noise_correlation(np.diff(taken, axis=0)).row_noise_sd
-            columns = noise_correlation(np.diff(taken, axis=1)).column_noise_sd
+            found = noise_correlation((noisy - denoised).numpy())
         except NoiseModelError:
             return cls()
-        # a difference of two lines has the variance of both
-        return cls(found.along_x[0], found.along_y[0], max(rows, columns) ** 2 / 2 / float(taken.var(dtype=np.float64)))
+        return cls(found.along_x[0], found.along_y[0], max(found.shared_by_lines))
 
     @property
     def are_correlated(self) -> bool:
         """Whether neighbours share so much that they cannot be taken as independent."""
-        return max(abs(self.along_x), abs(self.along_y)) > CORRELATED_FROM
+        # a network leaves neighbours of independent noise a little below 0; a camera or a scan shares, above it
+        return max(self.along_x, self.along_y) > CORRELATED_FROM
 
     @property
     def share_lines(self) -> bool:

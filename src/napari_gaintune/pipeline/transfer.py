@@ -20,7 +20,7 @@ from ..adaptation.parameters import choice_of, tuned
 from ..errors import ModelError, OutputError, SettingError
 from ..models.additions import add_model, check_name
 from ..models.card import ModelCard
-from ..models.catalogue import load_denoiser, save_model, user_folder
+from ..models.catalogue import PROGRAM_SUFFIX, load_denoiser, save_model, user_folder
 from ..models.device import choose_device, memory_errors_named
 from ..models.networks import Network
 from ..models.prediction import predict
@@ -162,7 +162,8 @@ def _check_place(output: Path) -> None:
     if output.suffix != SUFFIX or not output.parent.is_dir():
         raise OutputError(f"{output}: give a file in a folder that exists, with a name that ends in {SUFFIX}")
     check_name(output.stem, overwrite=False)
-    for path in (output, output.with_suffix(".json")):
+    stems = (output.with_suffix(""), user_folder() / output.stem)
+    for path in [stem.with_name(stem.name + suffix) for stem in stems for suffix in (SUFFIX, PROGRAM_SUFFIX, ".json")]:
         if path.exists():
             raise OutputError(f"{path}: exists already, and a model is never replaced; choose another name")
     try:

@@ -73,12 +73,18 @@ def _gaussian(now: Situation) -> Objective:
 
 
 def _poisson(now: Situation) -> Objective:
+    _needs_electrons(now)
     return SurePoisson(is_blind=now.is_blind, compute_dtype=now.compute_dtype)
 
 
 def _poisson_gaussian(now: Situation) -> Objective:
     _needs_electrons(now)
     return SurePoissonGaussian(1.0, now.read_noise_sd, is_blind=now.is_blind, compute_dtype=now.compute_dtype)
+
+
+def _electrons(now: Situation) -> NoiseModel:
+    _needs_electrons(now)
+    return Poisson()
 
 
 def _read_out_electrons(now: Situation) -> NoiseModel:
@@ -104,7 +110,7 @@ def _any_level(now: Situation) -> NoiseModel:
 
 
 NOISES: dict[str, Noise] = {
-    "poisson": Noise(lambda now: Poisson(), _poisson),
+    "poisson": Noise(_electrons, _poisson),
     "gaussian": Noise(lambda now: Gaussian(now.noise_sd), _gaussian),
     "poisson-gaussian": Noise(_read_out_electrons, _poisson_gaussian),
     "unknown": Noise(_any_level, Situation.unsure),
