@@ -76,7 +76,9 @@ def test_its_scores_are_those_of_the_files(done: tuple[Path, list[Any]]) -> None
     assert all(path.is_file() for path in end.files)
     told = json.loads((folder / "scores.json").read_text(encoding="utf-8"))
     scores = {score["image"]: score for score in told["scores"]}
-    assert list(scores) == ["noisy", "flat (mean)", "Gaussian blur", "averaged reference", "pre-trained", "GainTuned"]
+    assert list(scores) == [
+        "noisy", "flat (mean)", "Gaussian blur", "Bragg filter", "averaged reference", "pre-trained", "GainTuned"
+    ]  # fmt: skip
     truth = example_truth()[CHOSEN]
     noisy, tuned = tifffile.imread(example_path())[CHOSEN], tifffile.imread(folder / FILES[0])
     for name, images in (("noisy", noisy), ("GainTuned", tuned)):
@@ -87,6 +89,7 @@ def test_its_scores_are_those_of_the_files(done: tuple[Path, list[Any]]) -> None
     assert scores["noisy"]["psnr_db"] == pytest.approx(vacuum_db, abs=0.1)
     assert scores["averaged reference"]["psnr_db"] == pytest.approx(vacuum_db + 10 * np.log10(39), abs=0.3)
     assert scores["noisy"]["psnr_db"] < scores["flat (mean)"]["psnr_db"] < scores["Gaussian blur"]["psnr_db"]
+    assert scores["Gaussian blur"]["psnr_db"] < scores["Bragg filter"]["psnr_db"]
 
 
 def test_the_picture_has_room_for_five_frames(done: tuple[Path, list[Any]]) -> None:

@@ -119,7 +119,13 @@ def best_bragg_filter(noisy: Array, truth: Array) -> tuple[Float32, float]:
     ``truth`` are (h, w) in one unit; six thresholds are tried in windows of 512 px, and in windows of 128 px, for which the
     threshold is given below 0. The result is float32.
     """
-    return _best_of(noisy, truth, _bragg_filtered)
+    return _best_of(noisy, truth, _bragg_by_threshold)
+
+
+def bragg_filtered(noisy: Array, threshold: float = THRESHOLD) -> Float32:
+    """The same without an oracle: windows of 512 px, and a threshold that suits most; (h, w), float32, unit of ``noisy``."""
+    result: Float32 = _bragg_filtered(noisy, threshold)[0].astype(np.float32)
+    return result
 
 
 # The last ones leave next to nothing of a frame but its mean, or the mean of its neighbourhood: needed where a pixel has
@@ -141,19 +147,24 @@ def _best_of(noisy: Array, truth: Array, method: Callable[[Float64], Mapping[flo
     return (scale * results[best]).astype(np.float32), best
 
 
-def _bragg_filtered(noisy: Float64) -> dict[float, Float64]:
-    """By threshold, in the windows that serve it better; whole pixels of 2 x 2, which is finer than any lattice shows."""
-    lattice = LatticeNetwork(fold=2, bragg_px=BRAGG_SQUARES, guided=False)
-    frame = torch.from_numpy(noisy.astype(np.float32))[None, None]
+def _bragg_by_threshold(noisy: Float64) -> dict[float, Float64]:
     results: dict[float, Float64] = {}
     for threshold in BRAGG_THRESHOLDS:
-        for name, bias in lattice.named_parameters():
-            if name.endswith(".gate.2.bias"):  # of a fresh filter's last convolution, whose weights are 0
-                torch.nn.init.constant_(bias, -STEEPNESS * math.log(threshold / THRESHOLD))
-        with torch.no_grad():
-            _, wide, narrow = lattice.whole_frame(frame)[0].double().numpy()
+        wide, narrow = _bragg_filtered(noisy, threshold)
         results |= {threshold: wide, -threshold: narrow}
     return results
+
+
+def _bragg_filtered(noisy: Array, threshold: float) -> Float64:
+    """In wide and in narrow windows, (2, h, w); in squares of 2 x 2 pixels, finer than any lattice that noise leaves."""
+    lattice = LatticeNetwork(fold=2, bragg_px=BRAGG_SQUARES, guided=False)
+    for name, bias in lattice.named_parameters():
+        if name.endswith(".gate.2.bias"):  # of a fresh filter's last convolution, whose weights are 0
+            torch.nn.init.constant_(bias, -STEEPNESS * math.log(threshold / THRESHOLD))
+    with torch.no_grad():
+        found = lattice.whole_frame(torch.from_numpy(noisy.astype(np.float32))[None, None])
+    result: Float64 = found[0, 1:].double().numpy()
+    return result
 
 
 def _total_variation(noisy: Float64, weight: float) -> Float64:

@@ -16,7 +16,7 @@ from PIL import Image
 
 from ..adaptation.config import checked
 from ..errors import OutputError
-from ..evaluation.baselines import best_gaussian_blur, flat_mean
+from ..evaluation.baselines import best_gaussian_blur, bragg_filtered, flat_mean
 from ..evaluation.metrics import psnr, ssim
 from ..examples import example_path, example_truth
 from ..image import Array, Float32
@@ -106,6 +106,10 @@ class Demo:
             "noisy": (noisy, ""),
             "flat (mean)": (flat_mean(noisy), ""),
             "Gaussian blur": (blur, f"sigma {sigma_px:.1f} px, the best, chosen by the truth"),
+            "Bragg filter": (
+                np.stack([bragg_filtered(frame) for frame in noisy]),
+                "a mask around the spots, untrained",
+            ),
             "averaged reference": (_references(every)[self._tuned.frames], about),
         }
 
