@@ -12,6 +12,8 @@ from ..image import Array
 
 LAGS = 5
 SMALLEST_PX = 16
+SLOWEST = 3  # what varies more slowly than so many times over a frame is its scene
+TAPERED = 0.66  # of the frequencies are independent under a Hann taper
 LIMIT_SE = 1.96  # 95 % of white noise lies within
 
 
@@ -75,10 +77,14 @@ def _common_sd(centred: Array) -> float:
     """
     rows, width = centred.shape
     near, far = centred[:, : width // 2 - LAGS], centred[:, width // 2 + LAGS :]
-    left, right = (np.fft.rfft(half.mean(axis=1))[1 : (rows + 1) // 2] for half in (near, far))
+    taper = np.hanning(rows + 2)[
+        1:-1
+    ]  # else what is left of a scene, slow and not periodic, leaks into all frequencies
+    taper /= np.sqrt(np.mean(taper**2))
+    left, right = (np.fft.rfft(taper * half.mean(axis=1))[SLOWEST : (rows + 1) // 2] for half in (near, far))
     power = np.sqrt(np.median(np.abs(left) ** 2) * np.median(np.abs(right) ** 2)) / np.log(2)
     shared = np.median((left * right.conj()).real)
     if not shared > 0:
         return 0.0
     rho = float(np.exp(lambertw(2 * shared / power).real)) - 1
-    return float(np.sqrt(rho * power / rows)) if rho > 3 / np.sqrt(left.size) else 0.0
+    return float(np.sqrt(rho * power / rows)) if rho > 3 / np.sqrt(TAPERED * left.size) else 0.0

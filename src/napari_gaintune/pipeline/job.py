@@ -95,7 +95,7 @@ class DenoiseJob:
             binned = f", binned {self.binning} x {self.binning} (or not: scale none)" if self.binning > 1 else ""
             raise ImageError(
                 f"{series.name}: {series.shape[-2]} x {series.shape[-1]} px is smaller than the {smallest} px that "
-                f"{self.denoiser.card.name} has to see{binned}; {cure_of_small_frames(self.denoiser.card)}"
+                f"{self.denoiser.card.name} has to see{binned}; {cure_of_small_frames(self.denoiser)}"
             )
         self.records: list[FrameRecord] = []
 

@@ -9,6 +9,7 @@ from ..errors import GaintuneError, ModelError
 from ..image import FrameSeries, check_frame
 from ..models.card import ModelCard
 from ..models.catalogue import list_models, load_denoiser
+from ..models.denoiser import Denoiser
 from ..noise.intensity import TYPICAL_DOSE_E_PER_PX, electron_scale
 from .binning import binning_for
 from .config import DenoiseConfig
@@ -77,12 +78,14 @@ def promised_gain_db(card: ModelCard, dose_e_per_px: float | None) -> float:
     return float("-inf") if gain_db is None else gain_db
 
 
-def cure_of_small_frames(card: ModelCard) -> str:
+def cure_of_small_frames(denoiser: Denoiser) -> str:
     """What to do about frames too small for a model: which one of its modality is content with the least."""
-    alike = [other.name for other in list_models() if other.modality == card.modality and not other.is_program]
-    least = {name: load_denoiser(name).smallest_frame_px for name in (*alike, card.name)}
+    modality, least = denoiser.card.modality, {denoiser.card.name: denoiser.smallest_frame_px}
+    for card in list_models():
+        if card.modality == modality and not card.is_program:
+            least[card.name] = load_denoiser(card.name).smallest_frame_px
     name = min(least, key=least.__getitem__)
-    return f"use larger frames; of the models for {card.modality}, {name} needs the least, {least[name]} px"
+    return f"use larger frames; of the models for {modality}, {name} needs the least, {least[name]} px"
 
 
 def _modality(config: DenoiseConfig, pixel_size_nm: Sequence[float] | None, is_scanned: bool) -> tuple[str, str]:
