@@ -17,7 +17,7 @@ from .config import DenoiseConfig
 # 10 e-/px; of a real camera it is 0.08, after a point spread of half a pixel 0.26.
 CORRELATED_FROM = 0.05
 # Of the variance. Under row noise of 0.08 resampling lost up to 3 dB, of 0.26 up to 20: a network that looks for lattices
-# finds one in the rows. Under 0.01 it lost 0.2 dB at most, and on a real camera, whose rows share less than 0.003, it gained.
+# finds one in the rows. Under 0.01 it lost 0.2 dB at most; on a real camera, whose rows share below 0.003, it gained.
 SHARED_BY_LINES_FROM = 0.03
 
 
