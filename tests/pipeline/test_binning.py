@@ -97,7 +97,7 @@ def test_a_noise_level_in_the_inputs_unit_is_one_of_a_binned_pixel(rng: np.rando
     job = DenoiseJob(fine_series(rng, 7.0), settings)
     (report,) = [r for r in job.run() if isinstance(r, FrameReport)]
     assert job.binning == 2
-    assert report.objective.startswith("NoiseResampling(noise=Gaussian(4.0)") or "4.0" in report.objective.split(",")[0]
+    assert report.objective == "NoiseResampling(noise=Gaussian(sd=4.0), judge=SureGaussian(sigma=4.0))"
 
 
 def test_scale_none_leaves_the_frame_as_it_is(rng: np.random.Generator, model: str) -> None:

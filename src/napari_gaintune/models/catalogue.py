@@ -100,13 +100,21 @@ def save_content(content: bytes, card_fields: dict[str, Any], folder: Path) -> M
     card = ModelCard(**card_fields, sha256=hashlib.sha256(content).hexdigest())
     path = folder / f"{card.name}.json"
     folder.mkdir(parents=True, exist_ok=True)
-    before = path.with_suffix(suffix_of(read_card(path))) if path.exists() else None
+    before = _file_of_card(path)
     after = path.with_suffix(suffix_of(card))
     _write_whole(after, content)
     save_card(card, path)
     if before is not None and before != after:
         before.unlink(missing_ok=True)
     return card
+
+
+def _file_of_card(path: Path) -> Path | None:
+    """What a card that is there belongs to; a card that cannot be read names nothing that might go."""
+    try:
+        return path.with_suffix(suffix_of(read_card(path)))
+    except ModelError:
+        return None
 
 
 def suffix_of(card: ModelCard) -> str:

@@ -11,14 +11,14 @@ import numpy.typing as npt
 
 from .shapes import Depth, Mask, Positions
 
-SAME_COLUMN = 0.1  # angstrom; sites of an untilted crystal agree to far less, its columns stand farther apart
+SAME_COLUMN = 0.1  # angstrom; sites of an untilted column agree to rounding errors, columns stand farther apart
 
 Numbers = npt.NDArray[np.intp]
 
 
 def column_numbers(points: Positions) -> Numbers:
     """(n,): which column along z each of ``points`` (n, 3), in angstrom, stands in; counted from 0."""
-    places = np.floor(points[:, :2] / SAME_COLUMN + 0.37).astype(np.int64)  # no site of a crystal lies at 0.37
+    places = np.floor(points[:, :2] / SAME_COLUMN + 0.37).astype(np.int64)  # any offset would do
     return np.asarray(np.unique(places, axis=0, return_inverse=True)[1]).reshape(-1)
 
 
