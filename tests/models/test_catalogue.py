@@ -12,6 +12,7 @@ from napari_gaintune.errors import ModelError
 from napari_gaintune.models.catalogue import WEIGHTS_FOLDER, list_models, load_denoiser, load_network, save_model
 from napari_gaintune.models.networks import build_network
 
+from ..pipeline.conftest import small_model
 from .test_networks import SMALL, make
 
 FIELDS = {"modality": "test", "trained_on": "nothing", "objective": "none", "recipe": "none", "licence": "BSD-3-Clause"}
@@ -115,3 +116,13 @@ def test_every_shipped_model_matches_its_card(card: object) -> None:
 
 def test_the_first_models_are_shipped() -> None:
     assert {"blindspot-hrtem", "dncnn-hrtem"} <= {card.name for card in list_models()}
+
+
+def test_a_model_is_written_over_a_card_that_cannot_be_read_and_no_other_file_goes(tmp_path: Path) -> None:
+    """A training of hours must not end at what lies in its folder."""
+    weights = Path(small_model(tmp_path, "dncnn"))
+    weights.with_suffix(".json").write_text("no card")
+    program = weights.with_suffix(".torchscript")
+    program.write_text("mine")
+    assert load_denoiser(small_model(tmp_path, "dncnn")).card.name == "small"
+    assert program.read_text() == "mine"
