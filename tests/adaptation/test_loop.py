@@ -17,6 +17,7 @@ from napari_gaintune.adaptation.objectives.base import JudgesItself
 from napari_gaintune.adaptation.objectives.resampling import NoiseResampling
 from napari_gaintune.adaptation.objectives.sure import SureGaussian
 from napari_gaintune.adaptation.parameters import PARAMETERS, State, merge, tuned
+from napari_gaintune.adaptation.step_size import PACES
 from napari_gaintune.adaptation.stopping import BestState
 from napari_gaintune.errors import SettingError
 from napari_gaintune.models.bragg import BraggFilter
@@ -54,6 +55,20 @@ def run(
         for step in adapt(handle, frames, objective, config, chance, lambda: len(steps) - 1 == stop_after):
             steps.append(step)
         return handle.state(), steps, predict(network, handle.seen(noisy))
+
+
+@pytest.mark.parametrize("share", [1.0, 0.25, 0.04])
+def test_a_step_is_shorter_by_the_root_of_the_share(share: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Adam's first step is its rate, to epsilon over the gradient, wherever there is a gradient."""
+
+    class Steady:
+        def update(self, gradients: object) -> float:
+            return share
+
+    monkeypatch.setitem(PACES, "clear", Steady)
+    state, _, _ = run(make("dncnn"), "sure", noisy_frame(), steps=1, stopping="fixed", pace="clear")
+    moved = torch.cat([(value - 1).abs().flatten() for value in state])
+    assert float(moved.max()) == pytest.approx(0.02 * share**0.5, rel=1e-3)
 
 
 @pytest.mark.parametrize(("kind", "name"), CELLS)
