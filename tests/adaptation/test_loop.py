@@ -49,7 +49,7 @@ def run(
     """The state at the end, the steps, and the prediction with that state."""
     config = checked(AdaptationConfig, {"crop_size_px": 32, "steps": 20, "learning_rate": 0.02, **settings})
     objective, chance, steps = objective_for(network, name), Generator().manual_seed(config.seed), []
-    pseudo = [predict(network, noisy)] if objective.needs_pseudo_clean else None
+    pseudo = [predict(network, noisy)] if objective.needs_pseudo_clean or objective.needs_other_frames else None
     frames = Frames.build([noisy], pseudo, 4, chance)
     with tuned(Denoiser(CARD, network), config.parameters, [noisy.shape]) as handle:
         for step in adapt(handle, frames, objective, config, chance, lambda: len(steps) - 1 == stop_after):

@@ -14,6 +14,7 @@ from safetensors.torch import load_file
 
 from napari_gaintune import denoise, transfer
 from napari_gaintune.adaptation.config import checked
+from napari_gaintune.adaptation.crops import held_out_blocks
 from napari_gaintune.cli.main import main
 from napari_gaintune.errors import GaintuneError
 from napari_gaintune.image import ArraySeries, Calibration
@@ -21,7 +22,7 @@ from napari_gaintune.models.catalogue import USER_FOLDER_VARIABLE, list_models, 
 from napari_gaintune.models.denoiser import Denoiser
 from napari_gaintune.models.prediction import predict
 from napari_gaintune.pipeline.pairs import PairFile, load_pairs
-from napari_gaintune.pipeline.transfer import TransferJob, blocks, held_out_error
+from napari_gaintune.pipeline.transfer import TransferJob, held_out_error
 from napari_gaintune.pipeline.transfer_config import TransferConfig
 
 from ..models.test_networks import make
@@ -242,7 +243,7 @@ def test_the_command_tells_what_it_kept_and_fails_in_one_line(
 
 @pytest.mark.parametrize("shape", [(16, 16), (72, 80), (300, 517)])
 def test_what_is_held_out_are_blocks_a_fifth_of_the_frame(shape: tuple[int, int]) -> None:
-    held_out = blocks(shape, torch.Generator().manual_seed(1))
+    held_out = held_out_blocks(shape, torch.Generator().manual_seed(1))
     assert held_out.shape == shape
     # a fifth of the blocks, a whole number of them; those at the lower and right edge may be cut
     assert 0.05 < float(held_out.float().mean()) < 0.35

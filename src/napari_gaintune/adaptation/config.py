@@ -20,6 +20,7 @@ ObjectiveName = Literal[
     "restored",
     "zs-n2n",
     "neighbor2neighbor",
+    "next-frame",
     "masked-reconstruction",
 ]
 ParametersName = Literal["channel-gains", "all-weights", "first-layer", "last-layer", "heads", "ain", "input-offset"]

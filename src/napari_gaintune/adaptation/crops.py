@@ -12,6 +12,8 @@ from ..models.networks import Network
 from .objectives import Crop, Window
 
 HELD_OUT_FRACTION = 0.1
+HELD_OUT_BLOCKS = 0.2  # the share of blocks, where it is blocks that are held out
+BLOCK_PX = 64
 VALIDATION_CROPS = 4
 OWN_CROP_PX = 256
 
@@ -32,6 +34,16 @@ class Frames:
         """Draws the held-out pixels, ``HELD_OUT_FRACTION`` of each frame."""
         held_out = [torch.rand(frame.shape, generator=generator) < HELD_OUT_FRACTION for frame in noisy]
         return cls(noisy, pseudo_clean, held_out, margin_px)
+
+    @classmethod
+    def of_one_place(
+        cls, noisy: Sequence[Tensor], references: Sequence[Tensor], margin_px: int, generator: Generator
+    ) -> Frames:
+        """Frames of one size that show one place, with references that share their noise.
+
+        The same blocks are held out of all of them, so that what one may not learn from no other may, but for drift.
+        """
+        return cls(noisy, references, [held_out_blocks(noisy[0].shape, generator)] * len(noisy), margin_px)
 
     def random_crops(self, size_px: int, count: int, generator: Generator, device: torch.device) -> Crop:
         """``count`` crops from frames and places drawn at random; their targets are the pixels not held out."""
@@ -98,6 +110,17 @@ class Frames:
         if columns.stop < width:
             inner[:, -margin:] = False
         return inner
+
+
+def held_out_blocks(shape: tuple[int, ...], generator: Generator) -> Tensor:
+    """(h, w) bool, true in about ``HELD_OUT_BLOCKS`` of the blocks that a frame is divided into, in one at least."""
+    side = max(1, min(BLOCK_PX, min(shape) // 4))
+    rows, columns = (-(-length // side) for length in shape)
+    chosen = torch.zeros(rows * columns, dtype=torch.bool)
+    count = max(1, round(HELD_OUT_BLOCKS * rows * columns))
+    chosen[torch.randperm(rows * columns, generator=generator)[:count]] = True
+    whole = chosen.view(rows, columns).repeat_interleave(side, 0).repeat_interleave(side, 1)
+    return whole[: shape[0], : shape[1]].contiguous()
 
 
 def crop_size(wished_px: int, network: Network) -> int:

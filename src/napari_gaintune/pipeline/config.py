@@ -40,6 +40,11 @@ class DenoiseConfig(AdaptationConfig):
         description="episodic: each frame starts from the pre-trained model; shared: one adaptation serves all frames.",
         json_schema_extra={"advanced": True},
     )  # fmt: skip
+    nearby_frames: int = Field(
+        4, ge=1, le=100, title="Nearby frames",
+        description="How many before and after a frame objective next-frame averages: as long as the scene stands still.",
+        json_schema_extra={"advanced": True, "unit": "frames"},
+    )  # fmt: skip
     adapted: str = Field(
         "", title="Adapted state", description="File of an adapted state to start from; with steps 0 it is what is used.",
         json_schema_extra={"advanced": True},

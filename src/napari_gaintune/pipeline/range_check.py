@@ -114,6 +114,14 @@ def unchanged_note(steps: int, of_state: bool) -> str:
     return f"no step clearly beat the {start}, so its result is kept{few}"
 
 
+def other_scene_note() -> str:
+    """What to say where the frames nearby are of no use."""
+    return (
+        "the frames nearby do not show what this one does, or there are none, so that there is nothing to learn from them, "
+        "and the pre-trained result is kept; choose objective resampling"
+    )
+
+
 def hot_pixel_notes(frame: Float32, noise_sd: float) -> list[str]:
     """A note on pixels of ``frame`` (h, w) more than ``HOT_SD`` above the median of their 3 x 3 neighbourhood."""
     limit = HOT_SD * noise_sd

@@ -75,19 +75,19 @@ class RunningReference:
         self.drifts_px.append(drift)
         return drift
 
-    def without(self, index: int, frame: Array) -> Float32:
+    def without(self, index: int, frame: Array, unknown: float = 0.0) -> Float32:
         """The average of all added frames but ``frame``, the ``index``-th, in its coordinates: (h, w) float32.
 
-        0 where no other frame overlaps. Raises ImageError if no other frame was added.
+        ``unknown`` where no other frame overlaps. Raises ImageError if no other frame was added.
         """
         if len(self.drifts_px) < 2:
             raise ImageError(f"a reference needs at least 2 frames, the series has {len(self.drifts_px)}")
         total, count = self._at(self.drifts_px[index])
         good = np.isfinite(frame)
         others = count - good
-        return np.divide(total - np.where(good, frame, 0), others, out=np.zeros(self.shape), where=others > 0).astype(
-            np.float32
-        )
+        out = np.full(self.shape, unknown)
+        mean: npt.NDArray[np.float64] = np.divide(total - np.where(good, frame, 0), others, out=out, where=others > 0)
+        return mean.astype(np.float32)
 
     def _register(self, frame: Array) -> tuple[int, int]:
         before = self.drifts_px[-1]

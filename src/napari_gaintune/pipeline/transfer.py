@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from ..adaptation.config import AdaptationConfig, ParametersName, checked
-from ..adaptation.crops import Frames, crop_size
+from ..adaptation.crops import Frames, crop_size, held_out_blocks
 from ..adaptation.grid import Cell, check_cell
 from ..adaptation.loop import CROP_MARGIN_PX, Step, adapt
 from ..adaptation.objectives.referenced import ErrorToReference
@@ -28,8 +28,6 @@ from .pairs import Pair, find_pairs, load_pairs
 from .transfer_config import TransferConfig
 
 SUFFIX = ".safetensors"
-HELD_OUT_SHARE = 0.2
-BLOCK_PX = 64  # what is held out are blocks: a pixel between others that are learned from is no test
 
 
 @dataclass(frozen=True)
@@ -94,7 +92,7 @@ class TransferJob:
         by_file: dict[int, Tensor] = {}
         for pair in self.pairs:
             if pair.file not in by_file:
-                by_file[pair.file] = blocks(pair.noisy.shape, chance)
+                by_file[pair.file] = held_out_blocks(pair.noisy.shape, chance)  # a pixel between others is no test
         return [by_file[pair.file] for pair in self.pairs]
 
     def _schedule(self) -> AdaptationConfig:
@@ -136,17 +134,6 @@ def transfer(folder: str | Path, output: str | Path, **settings: Any) -> Transfe
         except StopIteration as end:
             transferred: Transferred = end.value
             return transferred
-
-
-def blocks(shape: tuple[int, ...], generator: torch.Generator) -> Tensor:
-    """(h, w) bool, true in about ``HELD_OUT_SHARE`` of the blocks that a frame is divided into, in one at least."""
-    side = max(1, min(BLOCK_PX, min(shape) // 4))
-    rows, columns = (-(-length // side) for length in shape)
-    chosen = torch.zeros(rows * columns, dtype=torch.bool)
-    count = max(1, round(HELD_OUT_SHARE * rows * columns))
-    chosen[torch.randperm(rows * columns, generator=generator)[:count]] = True
-    whole = chosen.view(rows, columns).repeat_interleave(side, 0).repeat_interleave(side, 1)
-    return whole[: shape[0], : shape[1]].contiguous()
 
 
 def held_out_error(network: Network, pairs: list[Pair], held_out: list[Tensor]) -> float:

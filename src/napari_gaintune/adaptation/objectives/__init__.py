@@ -8,6 +8,7 @@ from ..config import ObjectiveName
 from .base import Crop, Denoise, Objective, PixelLoss, Window
 from .blindspot import ArchitecturalBlindSpot, MaskedBlindSpot
 from .masked import MaskedReconstruction
+from .referenced import NextFrame
 from .situation import NOISES, Situation
 from .subsampling import Neighbor2Neighbor, ZeroShotNoise2Noise
 
@@ -22,6 +23,7 @@ OBJECTIVES: dict[str, Callable[[Situation], Objective]] = {
     "restored": lambda now: now.restored(),
     "zs-n2n": lambda now: ZeroShotNoise2Noise(now.sure()),
     "neighbor2neighbor": lambda now: Neighbor2Neighbor(now.sure()),
+    "next-frame": lambda now: NextFrame(),
     "masked-reconstruction": lambda now: MaskedReconstruction(now.sure()),
 }
 

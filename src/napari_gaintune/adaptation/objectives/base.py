@@ -24,8 +24,9 @@ class Crop:
     """A batch of crops, each (b, 1, h, w), in the model's unit.
 
     ``targets`` (bool) are the pixels whose error may count; ``pseudo_clean`` is what the untouched network made of the
-    frame, for the objectives that ask for it. ``windows`` are the b places the crops come from, and ``offset``
-    (b, 1, h, w) is what the network is shown on top of an image there, where the adaptation has such a thing.
+    frame, or, NaN where it is not known, what other frames show there, for the objectives that ask for it. ``windows``
+    are the b places the crops come from, and ``offset`` (b, 1, h, w) is what the network is shown on top of an image
+    there, where the adaptation has such a thing.
     """
 
     noisy: Tensor
@@ -55,7 +56,9 @@ class PixelLoss:
 
 
 class Steady:
-    """An objective that is the same from the first step to the last."""
+    """An objective that is the same from the first step to the last, and content with the one frame."""
+
+    needs_other_frames = False
 
     def at(self, progress: float) -> Self:
         return self
@@ -85,6 +88,11 @@ class Objective(Protocol):
 
     @property
     def needs_pseudo_clean(self) -> bool: ...
+
+    @property
+    def needs_other_frames(self) -> bool:
+        """Whether the crop's pseudo-clean image is to be what other frames show."""
+        ...
 
     @property
     def judge(self) -> Objective:

@@ -1,4 +1,4 @@
-"""The error to a reference: what a transfer from pairs is led and judged by (Kim et al. 2020)."""
+"""The error to a reference that was measured by itself: the average of pairs, or of the frames nearby."""
 
 from __future__ import annotations
 
@@ -11,10 +11,11 @@ from .base import Crop, Denoise, JudgesItself, PixelLoss
 
 @dataclass(frozen=True)
 class ErrorToReference(JudgesItself):
-    """(f(y) - x)**2, x being the crop's reference, which takes the place of its pseudo-clean image.
+    """(f(y) - x)**2 where x is finite, x being the crop's reference, which takes the place of its pseudo-clean image.
 
-    The paper has absolute differences (eq. 7) and references nearly free of noise. An average of some frames has noise
-    left, and squares still have their least mean where the truth is.
+    What a transfer from pairs is led and judged by (Kim et al. 2020). The paper has absolute differences (eq. 7) and
+    references nearly free of noise. An average of some frames has noise left, and squares still have their least mean
+    where the truth is.
     """
 
     name: str = field(default="error-to-reference", repr=False)
@@ -22,5 +23,22 @@ class ErrorToReference(JudgesItself):
 
     def pixel_loss(self, denoise: Denoise, crop: Crop, generator: Generator, every_target: bool = False) -> PixelLoss:
         if crop.pseudo_clean is None:
-            raise ValueError("the error to a reference was given no reference")
-        return PixelLoss((denoise(crop.shown(crop.noisy)) - crop.pseudo_clean).square(), crop.targets)
+            raise ValueError(f"{self.name} was given no reference")
+        known = crop.pseudo_clean.isfinite()
+        error = denoise(crop.shown(crop.noisy)) - crop.pseudo_clean.nan_to_num()
+        return PixelLoss(error.square(), crop.targets & known)
+
+
+@dataclass(frozen=True)
+class NextFrame(ErrorToReference):
+    """The error to the average of the frames nearby, aligned with this one (Noise2Noise, Lehtinen et al. 2018).
+
+    An unbiased estimate of the true error, up to a constant, where the scene stands still and the noise of different
+    frames is independent: within a frame it may be correlated in any way. The variance of a mean of n frames is an nth, so
+    that of all objectives this one is misled least. Where the scene moves it learns the blur.
+    """
+
+    name: str = field(default="next-frame", repr=False)
+    needs_pseudo_clean: bool = field(default=False, repr=False)
+
+    needs_other_frames = True

@@ -1,0 +1,125 @@
+"""What the frames nearby show: aligned, without this frame, and not where the scene is another."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy.ndimage import gaussian_filter
+
+from napari_gaintune import denoise
+from napari_gaintune.errors import SettingError
+from napari_gaintune.image import ArraySeries, Float32
+from napari_gaintune.pipeline.nearby import as_bright, moved, nearby_average, shows_the_same, window
+
+SIDE, MARGIN, DOSE = 160, 20, 2.0
+
+
+def scene(rng: np.random.Generator, side: int = SIDE + 2 * MARGIN) -> Float32:
+    """Expected electrons per pixel, structure of some pixels."""
+    rough = gaussian_filter(rng.normal(size=(side, side)), 4)
+    return (DOSE * (1 + 0.25 * rough / rough.std()).clip(0.2, 2)).astype(np.float32)
+
+
+def part(whole: Float32, y: int, x: int) -> Float32:
+    return whole[MARGIN - y : MARGIN - y + SIDE, MARGIN - x : MARGIN - x + SIDE]
+
+
+def test_the_average_is_of_the_others_aligned(rng: np.random.Generator) -> None:
+    """Its error is that of the mean of its frames' noise, and it knows nothing of the frame's own noise."""
+    whole, drifts = scene(rng), [(0, 0), (2, -1), (3, 1), (5, 0), (4, 2), (6, 3), (7, 3)]
+    clean = np.stack([part(whole, *drift) for drift in drifts])
+    counts = rng.poisson(clean)
+    average = nearby_average(ArraySeries(counts), 3, 2)
+    inner = (slice(MARGIN, -MARGIN),) * 2  # every frame is there
+    error, noise = (average - clean[3])[inner], (counts[3] - clean[3])[inner]
+    assert np.var(error) == pytest.approx(DOSE / 4, rel=6 * (2 / error.size) ** 0.5)
+    assert abs(np.mean(error * noise)) < 6 * error.std() * noise.std() / error.size**0.5
+
+
+def test_where_no_frame_overlaps_nothing_is_known(rng: np.random.Generator) -> None:
+    whole = scene(rng)
+    counts = rng.poisson(20 * np.stack([part(whole, 0, 0), part(whole, 12, 0)]))
+    average = nearby_average(ArraySeries(counts), 1, 4)
+    assert np.isnan(average[:12]).all()
+    assert np.isfinite(average[12:]).all()
+
+
+def test_blank_frames_are_left_out_and_a_lone_frame_has_none_nearby(rng: np.random.Generator) -> None:
+    counts = rng.poisson(scene(rng, SIDE), (3, SIDE, SIDE))
+    counts[1] = 7
+    np.testing.assert_allclose(nearby_average(ArraySeries(counts), 0, 1), np.nan)
+    np.testing.assert_allclose(nearby_average(ArraySeries(counts), 0, 2), counts[2])
+
+
+@pytest.mark.parametrize(
+    ("shape", "index", "expected"),
+    [
+        ((40, 8, 8), 0, range(5)),
+        ((40, 8, 8), 20, range(16, 25)),
+        ((40, 8, 8), 39, range(35, 40)),
+        ((3, 10, 8, 8), 12, range(10, 17)),  # the last axis ends at 10: before it is another place
+        ((10, 1, 8, 8), 2, range(7)),
+        ((8, 8), 0, range(1)),
+    ],
+)
+def test_frames_nearby_are_those_along_the_last_axis(shape: tuple[int, ...], index: int, expected: range) -> None:
+    assert window(shape, index, 4) == expected
+
+
+def test_a_fading_beam_is_not_the_scene(rng: np.random.Generator) -> None:
+    frame = scene(rng, SIDE)
+    faded = 0.6 * frame
+    faded[:3] = np.nan
+    np.testing.assert_allclose(as_bright(faded, frame)[3:], frame[3:], rtol=1e-5)
+
+
+def test_what_moved_is_seen_and_noise_is_not(rng: np.random.Generator) -> None:
+    """A disc of radius 10 px that lost half of its electrons: its mean over the blur is off by twenty standard errors."""
+    clean = np.full((SIDE, SIDE), DOSE, dtype=np.float32)
+    y, x = np.mgrid[:SIDE, :SIDE]
+    disc = np.hypot(y - 80, x - 60) < 10
+    average = rng.poisson(clean, (8, SIDE, SIDE)).mean(axis=0).astype(np.float32)
+    still = rng.poisson(clean).astype(np.float32)
+    changed = rng.poisson(np.where(disc, clean / 2, clean)).astype(np.float32)
+    assert moved(still, average).mean() < 2e-3
+    found = moved(changed, average)
+    assert found[np.hypot(y - 80, x - 60) < 5].all()
+    assert found[np.hypot(y - 80, x - 60) > 30].mean() < 2e-3
+
+
+def test_correlated_noise_is_not_taken_for_motion(rng: np.random.Generator) -> None:
+    noise = gaussian_filter(rng.normal(size=(9, SIDE, SIDE)), (0, 0.7, 3.0))
+    assert moved(noise[0].astype(np.float32), noise[1:].mean(axis=0).astype(np.float32)).mean() < 2e-3
+
+
+def test_the_same_scene_is_told_from_another(rng: np.random.Generator) -> None:
+    one, other = scene(rng, SIDE), scene(rng, SIDE)
+    average = rng.poisson(one, (4, SIDE, SIDE)).mean(axis=0).astype(np.float32)
+    assert shows_the_same(one, average)
+    assert not shows_the_same(other, average)
+    assert shows_the_same(np.full((SIDE, SIDE), DOSE), average)  # nothing is seen that could be another thing
+    assert not shows_the_same(one, np.full((SIDE, SIDE), np.nan))
+
+
+def test_one_frame_has_no_next(dncnn: str, rng: np.random.Generator) -> None:
+    with pytest.raises(SettingError, match="one frame.*give the series, or choose objective resampling"):
+        denoise(rng.poisson(2.0, (64, 64)), model=dncnn, objective="next-frame")
+
+
+def test_frames_of_other_places_are_not_learned_from(rng: np.random.Generator) -> None:
+    frames = rng.poisson(np.stack([scene(rng, 256) for _ in range(3)]))
+    result = denoise(frames, model="dncnn-hrtem", objective="next-frame", frames="1", steps=3, detector_gain=1)
+    assert not result.frames[0].adapted
+    assert "do not show what this one does" in result.frames[0].message
+
+
+@pytest.mark.parametrize("mode", ["episodic", "shared"])
+def test_the_frames_nearby_bring_the_result_nearer_to_the_truth(mode: str, rng: np.random.Generator) -> None:
+    """On structure the model was not trained on, seen nine times; the pre-trained network and gains of thirty steps."""
+    clean = scene(rng, 256)
+    frames = rng.poisson(clean, (9, 256, 256))
+    settings = {"model": "dncnn-hrtem", "frames": "4", "series": mode, "detector_gain": 1.0}
+    before = denoise(frames, steps=0, **settings).image[0]
+    result = denoise(frames, objective="next-frame", steps=30, crop_size_px=128, **settings)
+    assert result.frames[0].adapted
+    assert np.mean((result.image[0] - clean) ** 2) < 0.95 * np.mean((before - clean) ** 2)
