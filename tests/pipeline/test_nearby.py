@@ -9,7 +9,7 @@ from scipy.ndimage import gaussian_filter
 from napari_gaintune import denoise
 from napari_gaintune.errors import SettingError
 from napari_gaintune.image import ArraySeries, Float32
-from napari_gaintune.pipeline.nearby import as_bright, moved, nearby_average, shows_the_same, window
+from napari_gaintune.pipeline.nearby import as_bright, moved, nearby_average, shows_another, window
 
 SIDE, MARGIN, DOSE = 160, 20, 2.0
 
@@ -95,10 +95,20 @@ def test_correlated_noise_is_not_taken_for_motion(rng: np.random.Generator) -> N
 def test_the_same_scene_is_told_from_another(rng: np.random.Generator) -> None:
     one, other = scene(rng, SIDE), scene(rng, SIDE)
     average = rng.poisson(one, (4, SIDE, SIDE)).mean(axis=0).astype(np.float32)
-    assert shows_the_same(one, average)
-    assert not shows_the_same(other, average)
-    assert shows_the_same(np.full((SIDE, SIDE), DOSE), average)  # nothing is seen that could be another thing
-    assert not shows_the_same(one, np.full((SIDE, SIDE), np.nan))
+    assert not shows_another(one, average).any()
+    assert shows_another(other, average).all()
+    assert not shows_another(np.full((SIDE, SIDE), DOSE), average).any()  # nothing is seen that could be another thing
+
+
+def test_a_part_that_is_another_scene_is_found(rng: np.random.Generator) -> None:
+    """The left half changes from frame to frame; the window that is looked at is some 50 px wide."""
+    side = 2 * SIDE
+    one, other = scene(rng, side), scene(rng, side)
+    mixed = np.where(np.arange(side) < SIDE, other, one)
+    average = rng.poisson(mixed, (8, side, side)).mean(axis=0).astype(np.float32)
+    found = shows_another(one, average)
+    assert found[:, : SIDE - 50].mean() > 0.9
+    assert not found[:, SIDE + 50 :].any()
 
 
 def test_one_frame_has_no_next(dncnn: str, rng: np.random.Generator) -> None:

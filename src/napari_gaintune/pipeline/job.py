@@ -28,7 +28,7 @@ from .clock import Clock
 from .config import DenoiseConfig
 from .frames import select_frames
 from .model_choice import choose_model, cure_of_small_frames
-from .nearby import as_bright, moved, nearby_average, shows_the_same, window
+from .nearby import as_bright, moved, nearby_average, shows_another, window
 from .provenance import FrameRecord, provenance
 from .range_check import (
     correlation_notes,
@@ -44,6 +44,7 @@ from .reports import DoneReport, FrameReport, Report, StepReport
 from .situation import Neighbours, situation_of
 
 Stop = Callable[[], bool]
+LEAST_KNOWN = 0.1  # of a frame, where the frames nearby show the same
 SHARED_FRAMES = 16  # of a series, evenly spaced, are kept in memory while one adaptation serves them all
 
 
@@ -216,8 +217,8 @@ class DenoiseJob:
         counts = nearby_average(self.series, loaded.index, self.config.nearby_frames)
         noisy = loaded.noisy.numpy()
         average = as_bright(loaded.scale.to_model(binned(counts, self.binning)), noisy)
-        average[moved(noisy, average)] = np.nan
-        return torch.from_numpy(average) if shows_the_same(denoised.numpy(), average) else None
+        average[moved(noisy, average) | shows_another(denoised.numpy(), average)] = np.nan
+        return torch.from_numpy(average) if np.isfinite(average).mean() >= LEAST_KNOWN else None
 
     def _frames(
         self, objective: Objective, loaded: list[_Loaded], denoised: list[Tensor], chance: torch.Generator

@@ -9,10 +9,13 @@ from scipy.ndimage import gaussian_filter
 from ..image import Array, Float32, FrameSeries
 from .reference import RunningReference
 
+Float64 = npt.NDArray[np.float64]
+
 MOVED_BLUR_PX = 4.0  # a change is looked for in means over some 200 px: single pixels are noise
 MOVED_SD = 4.0  # of these means; white noise passes it in 6 of 100,000
-SCENE_PX = 32.0  # structure is what is left after a blur of this width is taken away
-SAME_FROM = 0.5
+STRUCTURES_PX = (32.0, 8.0)  # structure is what is left after a blur of such a width is taken away
+WINDOW_PX = 16.0
+SAME_FROM, SAME_FRAME_FROM = 0.5, 0.25
 
 
 def nearby_average(series: FrameSeries, index: int, reach: int) -> Float32:
@@ -65,23 +68,36 @@ def moved(frame: Float32, average: Float32) -> npt.NDArray[np.bool_]:
     return changed
 
 
-def shows_the_same(denoised: Array, average: Array) -> bool:
-    """Whether the average follows the structure that the network saw in the frame, (h, w) each.
+def shows_another(denoised: Array, average: Array) -> npt.NDArray[np.bool_]:
+    """(h, w) bool: where the average does not follow the structure that the network saw in the frame, (h, w) each.
 
     Of an image x that is estimated as well as can be, by f, the slope of x on f is 1, and so is that of x with noise that f
-    knows nothing of; of another scene it is 0. False where it is below 0.5 by two standard errors.
+    knows nothing of; of another scene, or of a blurred one, it is near 0. True where it is, by two standard errors, below
+    0.5 in a window of some 50 px, for coarse structure or for fine, and everywhere if it is below 0.25 in the whole frame.
     """
-    known = np.isfinite(average)
-    if not known.any():
-        return False
-    share = np.maximum(gaussian_filter(known.astype(np.float64), SCENE_PX), 1e-6)
-    seen, real = (
-        np.where(known, image - gaussian_filter(np.where(known, image, 0).astype(np.float64), SCENE_PX) / share, 0)
-        for image in (denoised, average)
+    another = np.zeros(average.shape, dtype=bool)
+    for scale_px in STRUCTURES_PX:
+        seen, real = (_structure(image, np.isfinite(average), scale_px) for image in (denoised, average))
+        noise = float(((real - seen) ** 2).mean())
+        in_window = noise / (4 * np.pi * WINDOW_PX**2)  # its pixels are worth so many
+        another |= _is_below(
+            SAME_FROM, gaussian_filter(seen**2, WINDOW_PX), gaussian_filter(seen * real, WINDOW_PX), in_window
+        )
+        another |= _is_below(SAME_FRAME_FROM, np.array((seen**2).sum()), np.array((seen * real).sum()), noise)
+    return another
+
+
+def _structure(image: Array, known: npt.NDArray[np.bool_], scale_px: float) -> Float64:
+    """What is finer than a blur, 0 where it is not known."""
+    share = np.maximum(gaussian_filter(known.astype(np.float64), scale_px), 1e-6)
+    fine: Float64 = np.where(known, image - gaussian_filter(np.where(known, image, 0.0), scale_px) / share, 0)
+    return fine
+
+
+def _is_below(limit: float, power: Float64, product: Float64, noise: float) -> npt.NDArray[np.bool_]:
+    """Whether the slope ``product / power`` is; where nothing is seen, nothing is contradicted."""
+    slope, variance = (
+        np.divide(of, power, out=np.full_like(power, np.inf), where=power > 0) for of in (product, noise)
     )
-    power = float((seen**2).sum())
-    if power == 0:
-        return True  # nothing is seen that could be another thing
-    slope = float((seen * real).sum()) / power
-    residual = float(((real - slope * seen) ** 2).sum()) / int(known.sum())
-    return bool(slope + 2 * (residual / power) ** 0.5 >= SAME_FROM)
+    too_small: npt.NDArray[np.bool_] = slope + 2 * np.sqrt(variance) < limit
+    return too_small
