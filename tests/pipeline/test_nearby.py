@@ -45,8 +45,8 @@ def test_where_no_frame_overlaps_nothing_is_known(rng: np.random.Generator) -> N
 
 
 def test_blank_frames_are_left_out_and_a_lone_frame_has_none_nearby(rng: np.random.Generator) -> None:
-    counts = rng.poisson(scene(rng, SIDE), (3, SIDE, SIDE))
-    counts[1] = 7
+    counts = rng.poisson(scene(rng, SIDE), (4, SIDE, SIDE)).astype(np.float32)
+    counts[1], counts[3] = 7, np.nan
     np.testing.assert_allclose(nearby_average(ArraySeries(counts), 0, 1), np.nan)
     np.testing.assert_allclose(nearby_average(ArraySeries(counts), 0, 2), counts[2])
 

@@ -29,7 +29,7 @@ def nearby_average(series: FrameSeries, index: int, reach: int) -> Float32:
         frame = series.frame(number)
         if number == index:
             place = len(running.drifts_px)
-        elif not np.nanmin(frame) < np.nanmax(frame):
+        elif not np.isfinite(frame).any() or not np.nanmin(frame) < np.nanmax(frame):
             continue
         running.add(frame)
     if len(running.drifts_px) < 2:
@@ -75,10 +75,10 @@ def shows_another(denoised: Array, average: Array) -> npt.NDArray[np.bool_]:
     knows nothing of; of another scene, or of a blurred one, it is near 0. True where it is, by two standard errors, below
     0.5 in a window of some 50 px, for coarse structure or for fine, and everywhere if it is below 0.25 in the whole frame.
     """
-    another = np.zeros(average.shape, dtype=bool)
+    another, known = np.zeros(average.shape, dtype=bool), np.isfinite(average)
     for scale_px in STRUCTURES_PX:
-        seen, real = (_structure(image, np.isfinite(average), scale_px) for image in (denoised, average))
-        noise = float(((real - seen) ** 2).mean())
+        seen, real = (_structure(image, known, scale_px) for image in (denoised, average))
+        noise = float(((real - seen) ** 2).sum()) / max(1, int(known.sum()))
         in_window = noise / (4 * np.pi * WINDOW_PX**2)  # its pixels are worth so many
         another |= _is_below(
             SAME_FROM, gaussian_filter(seen**2, WINDOW_PX), gaussian_filter(seen * real, WINDOW_PX), in_window
