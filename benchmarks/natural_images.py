@@ -124,7 +124,7 @@ def curve(
     situation = Situation(network.is_blind, "unit", "gaussian", level, network.compute_dtype)
     chosen = build_objective(config.objective, situation)
     with tuned(denoiser, config.parameters, [noisy.shape]) as handle:
-        pseudo_clean = [predict(network, noisy)] if chosen.needs_pseudo_clean else None
+        pseudo_clean = [predict(network, noisy)] if chosen.beside == "pseudo-clean" else None
         chance = random_stream(config.seed, index)
         frames = Frames.build([noisy], pseudo_clean, CROP_MARGIN_PX, chance)
         points = {}

@@ -66,7 +66,7 @@ def adapted(network: Network, parameters: str, objective: str) -> tuple[list[Ste
         "pace": "plain",  # also by a gradient of chance
     }
     config, steps = checked(AdaptationConfig, settings), list[Step]()
-    pseudo_clean = [predict(network, DARK)] if chosen.needs_pseudo_clean or chosen.needs_other_frames else None
+    pseudo_clean = [predict(network, DARK)] if chosen.beside != "nothing" else None
     frames = Frames.build([DARK], pseudo_clean, 4, chance)
     with tuned(Denoiser(CARD, network), parameters, [DARK.shape]) as handle:
         for step in adapt(handle, frames, chosen, config, chance, stop=lambda: len(steps) > STOP_AFTER):

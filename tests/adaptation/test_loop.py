@@ -49,7 +49,7 @@ def run(
     """The state at the end, the steps, and the prediction with that state."""
     config = checked(AdaptationConfig, {"crop_size_px": 32, "steps": 20, "learning_rate": 0.02, **settings})
     objective, chance, steps = objective_for(network, name), Generator().manual_seed(config.seed), []
-    pseudo = [predict(network, noisy)] if objective.needs_pseudo_clean or objective.needs_other_frames else None
+    pseudo = [predict(network, noisy)] if objective.beside != "nothing" else None
     frames = Frames.build([noisy], pseudo, 4, chance)
     with tuned(Denoiser(CARD, network), config.parameters, [noisy.shape]) as handle:
         for step in adapt(handle, frames, objective, config, chance, lambda: len(steps) - 1 == stop_after):
@@ -138,7 +138,6 @@ class Push(JudgesItself):
 
     by_chance: bool
     name: str = "push"
-    needs_pseudo_clean: bool = False
 
     def pixel_loss(self, denoise: Any, crop: Any, generator: Generator, every_target: bool = False) -> PixelLoss:
         sign = float(torch.randint(0, 2, (1,), generator=generator) * 2 - 1) if self.by_chance else 1.0
@@ -378,7 +377,6 @@ class Lucky(JudgesItself):
     """Tells of differences that are nothing but chance, pixel by pixel."""
 
     name: str = "lucky"
-    needs_pseudo_clean: bool = False
 
     def pixel_loss(self, denoise: Any, crop: Any, generator: Generator, every_target: bool = False) -> PixelLoss:
         return PixelLoss(torch.randn(crop.noisy.shape, generator=generator) * denoise(crop.noisy), crop.targets)

@@ -243,9 +243,7 @@ def test_every_objective_runs_on_every_network_and_repeats_with_its_generator(na
     network = make(kind)
     objective = build_objective(name, Situation(network.is_blind, unit, "auto", SIGMA))  # type: ignore[arg-type]
     noisy = scene()[None, None] + SIGMA * torch.randn(1, 1, 40, 40)
-    crop = everything(
-        noisy, scene()[None, None] if objective.needs_pseudo_clean or objective.needs_other_frames else None
-    )
+    crop = everything(noisy, scene()[None, None] if objective.beside != "nothing" else None)
     losses = [objective.pixel_loss(network, crop, Generator().manual_seed(seed)) for seed in (3, 3)]
     assert torch.equal(losses[0].values, losses[1].values)
     assert torch.equal(losses[0].counted, losses[1].counted)

@@ -15,7 +15,7 @@ from ..adaptation.grid import Cell, check_cell
 from ..adaptation.loop import CROP_MARGIN_PX, Step, adapt
 from ..adaptation.objectives import Objective, build_objective
 from ..adaptation.parameters import Handle, tuned
-from ..errors import ImageError, SettingError
+from ..errors import ImageError
 from ..image import Float32, FrameSeries, check_frame, count_nonfinite
 from ..models.catalogue import load_denoiser
 from ..models.device import choose_device, choose_precision, memory_errors_named
@@ -28,7 +28,7 @@ from .clock import Clock
 from .config import DenoiseConfig
 from .frames import select_frames
 from .model_choice import choose_model, cure_of_small_frames
-from .nearby import as_bright, moved, nearby_average, shows_another, window
+from .nearby import Nearby, check_frames_nearby
 from .provenance import FrameRecord, provenance
 from .range_check import (
     correlation_notes,
@@ -44,7 +44,6 @@ from .reports import DoneReport, FrameReport, Report, StepReport
 from .situation import Neighbours, situation_of
 
 Stop = Callable[[], bool]
-LEAST_KNOWN = 0.1  # of a frame, where the frames nearby show the same
 SHARED_FRAMES = 16  # of a series, evenly spaced, are kept in memory while one adaptation serves them all
 
 
@@ -90,7 +89,7 @@ class DenoiseJob:
         shared = config.series == "shared"
         self.start = starting_state(config, self.denoiser.card)
         check_saving(config, self.frames)
-        check_series(series, config)
+        check_frames_nearby(series, config.objective)
         check_cell(Cell.of(network, unit, config, shared))
         pixel_size_nm = series.calibration.pixel_size_nm
         self.binning = binning_for(pixel_size_nm, self.denoiser.card) if config.scale == "auto" else 1
@@ -206,29 +205,22 @@ class DenoiseJob:
         neighbours = Neighbours.of(first.noisy, denoised)
         situation = situation_of(first.noisy, per_unit, neighbours, self.config, self.denoiser)
         objective = build_objective(self.config.objective, situation)
-        if objective.needs_other_frames:
+        if objective.beside == "frames nearby":
             return objective, ()  # their noise is another
         if neighbours.share_lines and self.config.objective == "auto":
             return None, tuple(line_notes(neighbours, is_kept=True))
         return objective, (*correlation_notes(neighbours, objective), *line_notes(neighbours, is_kept=False))
-
-    def _reference(self, loaded: _Loaded, denoised: Tensor) -> Tensor | None:
-        """What the frames nearby show of a frame, (h, w) in the model's unit, NaN where it is not known; None: not this."""
-        counts = nearby_average(self.series, loaded.index, self.config.nearby_frames)
-        noisy = loaded.noisy.numpy()
-        average = as_bright(loaded.scale.to_model(binned(counts, self.binning)), noisy)
-        average[moved(noisy, average) | shows_another(denoised.numpy(), average)] = np.nan
-        return torch.from_numpy(average) if np.isfinite(average).mean() >= LEAST_KNOWN else None
 
     def _frames(
         self, objective: Objective, loaded: list[_Loaded], denoised: list[Tensor], chance: torch.Generator
     ) -> Frames | None:
         """The frames with what the objective asks for beside them; None where there is none that can be learned from."""
         noisy = [frame.noisy for frame in loaded]
-        if not objective.needs_other_frames:
-            return Frames.build(noisy, denoised if objective.needs_pseudo_clean else None, CROP_MARGIN_PX, chance)
-        found = [self._reference(frame, image) for frame, image in zip(loaded, denoised, strict=True)]
-        usable = [(frame, average) for frame, average in zip(noisy, found, strict=True) if average is not None]
+        if objective.beside != "frames nearby":
+            return Frames.build(noisy, denoised if objective.beside == "pseudo-clean" else None, CROP_MARGIN_PX, chance)
+        near = Nearby(self.series, self.config.nearby_frames, self.binning)
+        found = [near.of(one.index, one.scale, one.noisy, image) for one, image in zip(loaded, denoised, strict=True)]
+        usable = [(frame, shown) for frame, shown in zip(noisy, found, strict=True) if shown is not None]
         if not usable:
             return None
         return Frames.of_one_place([one for one, _ in usable], [one for _, one in usable], CROP_MARGIN_PX, chance)
@@ -247,8 +239,7 @@ class DenoiseJob:
         objective, notes = self._objective(first, denoised[0])
         if objective is None:
             return replace(adapted, notes=notes)
-        needs_all = objective.needs_pseudo_clean or objective.needs_other_frames
-        for place, frame in enumerate(loaded[1:] if needs_all else [], start=1):
+        for place, frame in enumerate(loaded[1:] if objective.beside != "nothing" else [], start=1):
             if stop():
                 return replace(adapted, cut_short=True)
             denoised.append(denoise(handle.network, handle.seen(frame.noisy, place)))
@@ -295,15 +286,6 @@ class DenoiseJob:
 
     def _size_notes(self) -> list[str]:
         return pixel_size_notes(self.series.calibration.pixel_size_nm, self.binning, self.denoiser.card)
-
-
-def check_series(series: FrameSeries, config: DenoiseConfig) -> None:
-    """Raises SettingError where the objective needs other frames, and there is none."""
-    if config.objective == "next-frame" and len(window(series.shape, 0, 1)) < 2:
-        raise SettingError(
-            f"objective = 'next-frame': {series.name} is one frame, and it learns from those before and after; give the "
-            "series, or choose objective resampling"
-        )
 
 
 def random_stream(seed: int, frame: int) -> torch.Generator:

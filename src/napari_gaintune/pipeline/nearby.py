@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import numpy.typing as npt
+import torch
 from scipy.ndimage import gaussian_filter
+from torch import Tensor
 
+from ..errors import SettingError
 from ..image import Array, Float32, FrameSeries
+from ..noise.intensity import IntensityScale
+from .binning import binned
 from .reference import RunningReference
 
 Float64 = npt.NDArray[np.float64]
@@ -16,6 +23,36 @@ MOVED_SD = 4.0  # of these means; white noise passes it in 6 of 100,000
 STRUCTURES_PX = (32.0, 8.0)  # structure is what is left after a blur of such a width is taken away
 WINDOW_PX = 16.0
 SAME_FROM, SAME_FRAME_FROM = 0.5, 0.25
+LEAST_KNOWN = 0.1  # of a frame
+
+
+def check_frames_nearby(series: FrameSeries, objective: str) -> None:
+    """Raises SettingError where the objective needs other frames, and there is none."""
+    if objective == "next-frame" and len(window(series.shape, 0, 1)) < 2:
+        raise SettingError(
+            f"objective = 'next-frame': {series.name} is one frame, and it learns from those before and after; give the "
+            "series, or choose objective resampling"
+        )
+
+
+@dataclass(frozen=True)
+class Nearby:
+    """What up to ``reach`` frames on either side of a frame show of its scene, binned as the network sees it."""
+
+    series: FrameSeries
+    reach: int
+    binning: int
+
+    def of(self, index: int, scale: IntensityScale, noisy: Tensor, denoised: Tensor) -> Tensor | None:
+        """(h, w) in the model's unit, NaN where it is not known; None if that is nearly everywhere.
+
+        ``noisy`` and ``denoised`` are frame ``index`` as the network sees it and what it makes of it, (h, w), in that unit.
+        """
+        counts = nearby_average(self.series, index, self.reach)
+        frame = noisy.numpy()
+        average = as_bright(scale.to_model(binned(counts, self.binning)), frame)
+        average[moved(frame, average) | shows_another(denoised.numpy(), average)] = np.nan
+        return torch.from_numpy(average) if np.isfinite(average).mean() >= LEAST_KNOWN else None
 
 
 def nearby_average(series: FrameSeries, index: int, reach: int) -> Float32:

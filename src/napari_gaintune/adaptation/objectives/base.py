@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol, Self
+from typing import ClassVar, Literal, NamedTuple, Protocol, Self
 
 from torch import Generator, Tensor
 
 Denoise = Callable[[Tensor], Tensor]
+Beside = Literal["nothing", "pseudo-clean", "frames nearby"]  # what a crop's second image is to be
 
 
 class Window(NamedTuple):
@@ -58,7 +59,7 @@ class PixelLoss:
 class Steady:
     """An objective that is the same from the first step to the last, and content with the one frame."""
 
-    needs_other_frames = False
+    beside: ClassVar[Beside] = "nothing"
 
     def at(self, progress: float) -> Self:
         return self
@@ -87,12 +88,7 @@ class Objective(Protocol):
     def name(self) -> str: ...
 
     @property
-    def needs_pseudo_clean(self) -> bool: ...
-
-    @property
-    def needs_other_frames(self) -> bool:
-        """Whether the crop's pseudo-clean image is to be what other frames show."""
-        ...
+    def beside(self) -> Beside: ...
 
     @property
     def judge(self) -> Objective:

@@ -25,7 +25,6 @@ class ArchitecturalBlindSpot(JudgesItself):
     """
 
     name: str = field(default="blind-spot", repr=False)
-    needs_pseudo_clean: bool = field(default=False, repr=False)
 
     def pixel_loss(self, denoise: Denoise, crop: Crop, generator: Generator, every_target: bool = False) -> PixelLoss:
         if every_target or not isinstance(denoise, Network):
@@ -47,7 +46,6 @@ class MaskedBlindSpot(JudgesItself):
 
     fraction: float = MASKED_FRACTION
     name: str = field(default="blind-spot", repr=False)
-    needs_pseudo_clean: bool = field(default=False, repr=False)
 
     def pixel_loss(self, denoise: Denoise, crop: Crop, generator: Generator, every_target: bool = False) -> PixelLoss:
         masked = crop.targets

@@ -22,7 +22,6 @@ class MaskedReconstruction(Steady):
 
     judge: Objective
     name: str = field(default="masked-reconstruction", repr=False)
-    needs_pseudo_clean: bool = field(default=False, repr=False)
 
     looks_at_frame = True
 

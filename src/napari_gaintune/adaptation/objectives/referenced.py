@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 from torch import Generator
 
-from .base import Crop, Denoise, JudgesItself, PixelLoss
+from .base import Beside, Crop, Denoise, JudgesItself, PixelLoss
 
 
 @dataclass(frozen=True)
@@ -19,7 +20,8 @@ class ErrorToReference(JudgesItself):
     """
 
     name: str = field(default="error-to-reference", repr=False)
-    needs_pseudo_clean: bool = field(default=True, repr=False)
+
+    beside: ClassVar[Beside] = "pseudo-clean"
 
     def pixel_loss(self, denoise: Denoise, crop: Crop, generator: Generator, every_target: bool = False) -> PixelLoss:
         if crop.pseudo_clean is None:
@@ -39,6 +41,5 @@ class NextFrame(ErrorToReference):
     """
 
     name: str = field(default="next-frame", repr=False)
-    needs_pseudo_clean: bool = field(default=False, repr=False)
 
-    needs_other_frames = True
+    beside = "frames nearby"

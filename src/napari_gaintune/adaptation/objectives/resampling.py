@@ -21,8 +21,8 @@ class NoiseResampling(Steady):
     noise: NoiseModel
     judge: Objective
     name: str = field(default="resampling", repr=False)
-    needs_pseudo_clean: bool = field(default=True, repr=False)
 
+    beside = "pseudo-clean"
     looks_at_frame = False
 
     def pixel_loss(self, denoise: Denoise, crop: Crop, generator: Generator, every_target: bool = False) -> PixelLoss:

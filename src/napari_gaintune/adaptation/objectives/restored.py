@@ -22,8 +22,8 @@ class Restored(Steady):
     noise: NoiseModel
     judge: Objective
     name: str = field(default="restored", repr=False)
-    needs_pseudo_clean: bool = field(default=True, repr=False)
 
+    beside = "pseudo-clean"
     looks_at_frame = False
 
     def pixel_loss(self, denoise: Denoise, crop: Crop, generator: Generator, every_target: bool = False) -> PixelLoss:

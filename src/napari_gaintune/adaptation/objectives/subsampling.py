@@ -27,7 +27,6 @@ class ZeroShotNoise2Noise(Steady):
 
     judge: Objective
     name: str = field(default="zs-n2n", repr=False)
-    needs_pseudo_clean: bool = field(default=False, repr=False)
 
     looks_at_frame = True
 
@@ -52,7 +51,6 @@ class Neighbor2Neighbor(Steady):
     judge: Objective
     weight: float = 0.0
     name: str = field(default="neighbor2neighbor", repr=False)
-    needs_pseudo_clean: bool = field(default=False, repr=False)
 
     looks_at_frame = True
 

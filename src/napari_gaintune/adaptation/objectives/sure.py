@@ -65,7 +65,6 @@ class Sure(JudgesItself):
     is_blind: bool = field(default=False, repr=False)
     compute_dtype: torch.dtype = field(default=torch.float32, repr=False)
     name: str = field(default="sure", repr=False)
-    needs_pseudo_clean: bool = field(default=False, repr=False)
 
 
 @dataclass(frozen=True)
