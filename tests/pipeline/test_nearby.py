@@ -9,7 +9,8 @@ from scipy.ndimage import gaussian_filter
 from napari_gaintune import denoise
 from napari_gaintune.errors import SettingError
 from napari_gaintune.image import ArraySeries, Float32
-from napari_gaintune.pipeline.nearby import as_bright, moved, nearby_average, shows_another, window
+from napari_gaintune.pipeline.nearby import aligned_frames, shifted, window
+from napari_gaintune.pipeline.same_scene import as_bright, mean_of_followers, moved, shows_another
 
 SIDE, MARGIN, DOSE = 160, 20, 2.0
 
@@ -29,7 +30,7 @@ def test_the_average_is_of_the_others_aligned(rng: np.random.Generator) -> None:
     whole, drifts = scene(rng), [(0, 0), (2, -1), (3, 1), (5, 0), (4, 2), (6, 3), (7, 3)]
     clean = np.stack([part(whole, *drift) for drift in drifts])
     counts = rng.poisson(clean)
-    average = nearby_average(ArraySeries(counts), 3, 2)
+    average = np.mean(list(aligned_frames(ArraySeries(counts), 3, 2)), axis=0)
     inner = (slice(MARGIN, -MARGIN),) * 2  # every frame is there
     error, noise = (average - clean[3])[inner], (counts[3] - clean[3])[inner]
     assert np.var(error) == pytest.approx(DOSE / 4, rel=6 * (2 / error.size) ** 0.5)
@@ -39,16 +40,55 @@ def test_the_average_is_of_the_others_aligned(rng: np.random.Generator) -> None:
 def test_where_no_frame_overlaps_nothing_is_known(rng: np.random.Generator) -> None:
     whole = scene(rng)
     counts = rng.poisson(20 * np.stack([part(whole, 0, 0), part(whole, 12, 0)]))
-    average = nearby_average(ArraySeries(counts), 1, 4)
-    assert np.isnan(average[:12]).all()
-    assert np.isfinite(average[12:]).all()
+    (other,) = aligned_frames(ArraySeries(counts), 1, 4)
+    assert np.isnan(other[:12]).all()
+    np.testing.assert_array_equal(other[12:], counts[0, :-12])
 
 
 def test_blank_frames_are_left_out_and_a_lone_frame_has_none_nearby(rng: np.random.Generator) -> None:
     counts = rng.poisson(scene(rng, SIDE), (4, SIDE, SIDE)).astype(np.float32)
     counts[1], counts[3] = 7, np.nan
-    np.testing.assert_allclose(nearby_average(ArraySeries(counts), 0, 1), np.nan)
-    np.testing.assert_allclose(nearby_average(ArraySeries(counts), 0, 2), counts[2])
+    assert not list(aligned_frames(ArraySeries(counts), 0, 1))
+    np.testing.assert_array_equal(list(aligned_frames(ArraySeries(counts), 0, 3)), counts[2:3])
+
+
+@pytest.mark.parametrize(("down", "right"), [(0, 0), (2, -3), (-SIDE, 1), (SIDE + 5, 0)])
+def test_a_frame_is_shifted_and_what_is_not_there_is_unknown(down: int, right: int, rng: np.random.Generator) -> None:
+    frame = scene(rng, SIDE)
+    moved_frame = shifted(frame, down, right)
+    y, x = np.mgrid[:SIDE, :SIDE]
+    inside = (y - down >= 0) & (y - down < SIDE) & (x - right >= 0) & (x - right < SIDE)
+    np.testing.assert_array_equal(np.isfinite(moved_frame), inside)
+    np.testing.assert_array_equal(moved_frame[inside], frame[y[inside] - down, x[inside] - right])
+
+
+def test_frames_are_left_out_where_they_show_another_scene_than_others(rng: np.random.Generator) -> None:
+    """The left half is another in three frames of five; windows are 200 px wide, so that what is far is untouched."""
+    side = 3 * SIDE
+    one, other = scene(rng, side), scene(rng, side)
+    mixed = np.where(np.arange(side) < SIDE, other, one)
+    frames = [rng.poisson(truth).astype(np.float32) for truth in (one, one, mixed, mixed, mixed)]
+    mean = mean_of_followers(one, frames)
+    left, right = (slice(None), slice(0, SIDE - 50)), (slice(None), slice(SIDE + 100, None))
+    error, plain = mean - one, np.mean(frames, axis=0) - one
+    assert np.var(error[left]) == pytest.approx(DOSE / 2, rel=0.05)  # of the noise of two frames
+    assert np.var(plain[left]) == pytest.approx(DOSE / 5 + 0.6**2 * np.var((other - one)[left]), rel=0.05)
+    assert np.var(error[right]) == pytest.approx(DOSE / 5, rel=0.05)
+
+
+def test_no_frame_is_left_out_for_what_the_network_invents(rng: np.random.Generator) -> None:
+    """Choosing frames by how well they agree with the network would otherwise lead it to believe itself."""
+    truth, invented = scene(rng, SIDE), scene(rng, SIDE)
+    frames = [rng.poisson(truth).astype(np.float32) for _ in range(8)]
+    mean = mean_of_followers(truth + invented - DOSE, frames)
+    noise = mean - truth
+    assert np.var(noise) == pytest.approx(DOSE / 8, rel=0.1)
+    slope = float((noise * (invented - invented.mean())).sum() / ((invented - invented.mean()) ** 2).sum())
+    assert abs(slope) < 4 * (DOSE / 8 / (SIDE**2 * np.var(invented))) ** 0.5
+
+
+def test_without_frames_nothing_is_known() -> None:
+    assert np.isnan(mean_of_followers(np.ones((SIDE, SIDE)), [])).all()
 
 
 @pytest.mark.parametrize(
