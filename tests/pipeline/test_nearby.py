@@ -8,7 +8,7 @@ from scipy.ndimage import gaussian_filter
 
 from napari_gaintune import denoise
 from napari_gaintune.errors import SettingError
-from napari_gaintune.image import ArraySeries, Float32
+from napari_gaintune.image import ArraySeries, Calibration, Float32
 from napari_gaintune.pipeline.nearby import aligned_frames, shifted, window
 from napari_gaintune.pipeline.same_scene import as_bright, mean_of_followers, moved, shows_another
 
@@ -173,3 +173,39 @@ def test_the_frames_nearby_bring_the_result_nearer_to_the_truth(mode: str, rng: 
     result = denoise(frames, objective="next-frame", steps=30, crop_size_px=128, **settings)
     assert result.frames[0].adapted
     assert np.mean((result.image[0] - clean) ** 2) < 0.95 * np.mean((before - clean) ** 2)
+
+
+def series_of(shape: tuple[int, ...], axes: str, rng: np.random.Generator) -> ArraySeries:
+    unit = Calibration(axes, (1.0,) * len(shape), ("",) * len(shape))
+    return ArraySeries(rng.poisson(np.broadcast_to(scene(rng, shape[-1]), shape)), "series", unit)
+
+
+@pytest.mark.parametrize(
+    ("shape", "axes", "expected"),
+    [
+        ((5, 128, 128), "TYX", "NextFrame"),
+        ((5, 128, 128), "ZYX", "NoiseResampling"),  # planes of a volume show one thing after the other
+        ((3, 5, 128, 128), "ZTYX", "NextFrame"),
+        ((5, 3, 128, 128), "TZYX", "NoiseResampling"),
+        ((1, 128, 128), "TYX", "NoiseResampling"),
+        ((128, 128), "YX", "NoiseResampling"),
+    ],
+)
+def test_auto_learns_from_frames_that_follow_one_another(
+    shape: tuple[int, ...], axes: str, expected: str, rng: np.random.Generator
+) -> None:
+    settings = {"model": "dncnn-hrtem", "frames": "0", "steps": 1, "crop_size_px": 64, "detector_gain": 1}
+    (frame,) = denoise(series_of(shape, axes, rng), **settings).frames
+    assert frame.objective.startswith(expected)
+    assert "nearby" not in frame.message
+
+
+def test_auto_learns_from_the_frame_alone_where_others_show_another_scene(rng: np.random.Generator) -> None:
+    """To the bit as the objective that it is for one frame."""
+    frames = rng.poisson(np.stack([scene(rng, 256) for _ in range(3)]))
+    settings = {"model": "dncnn-hrtem", "frames": "1", "steps": 12, "crop_size_px": 128, "detector_gain": 1}
+    free, asked = denoise(frames, **settings), denoise(frames, objective="resampling", **settings)
+    assert free.frames[0].message.startswith("the frames nearby do not show what this one does")
+    assert "adapted to this one alone" in free.frames[0].message
+    assert free.frames[0].objective == asked.frames[0].objective
+    np.testing.assert_array_equal(free.image, asked.image)

@@ -4,58 +4,36 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
+from functools import cache
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from ..adaptation.crops import Frames
 from ..adaptation.grid import Cell, check_cell
-from ..adaptation.loop import CROP_MARGIN_PX, Step, adapt
-from ..adaptation.objectives import Objective, build_objective
+from ..adaptation.loop import Step, adapt
 from ..adaptation.parameters import Handle, tuned
 from ..errors import ImageError
-from ..image import Float32, FrameSeries, check_frame, count_nonfinite
+from ..image import Float32, FrameSeries
 from ..models.catalogue import load_denoiser
 from ..models.device import choose_device, choose_precision, memory_errors_named
 from ..models.prediction import PREDICTIONS, predict
-from ..noise.intensity import IntensityScale, electron_scale, unit_scale
-from ..noise.level import noise_sd
 from .adapted_state import check_saving, save_state, starting_state
-from .binning import binned, binning_for, unbinned
+from .binning import binning_for, unbinned
 from .clock import Clock
 from .config import DenoiseConfig
 from .frames import select_frames
+from .loading import Constant, Loaded, Loader
 from .model_choice import choose_model, cure_of_small_frames
-from .nearby import Nearby, check_frames_nearby
+from .nearby import check_frames_nearby
 from .provenance import FrameRecord, provenance
-from .range_check import (
-    correlation_notes,
-    dose_notes,
-    hot_pixel_notes,
-    line_notes,
-    objective_notes,
-    other_scene_note,
-    pixel_size_notes,
-    unchanged_note,
-)
+from .range_check import pixel_size_notes, unchanged_note
 from .reports import DoneReport, FrameReport, Report, StepReport
-from .situation import Neighbours, situation_of
+from .task import Tasks
 
 Stop = Callable[[], bool]
 SHARED_FRAMES = 16  # of a series, evenly spaced, are kept in memory while one adaptation serves them all
-
-
-@dataclass
-class _Loaded:
-    """A frame read and scaled; ``noisy`` (h, w) in the model's unit on the CPU."""
-
-    index: int
-    position: int
-    scale: IntensityScale
-    noisy: Tensor
-    notes: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -100,6 +78,7 @@ class DenoiseJob:
                 f"{series.name}: {series.shape[-2]} x {series.shape[-1]} px is smaller than the {smallest} px that "
                 f"{self.denoiser.card.name} has to see{binned}; {cure_of_small_frames(self.denoiser)}"
             )
+        self.loader = Loader(series, config, self.denoiser, self.binning)
         self.records: list[FrameRecord] = []
 
     def run(self, stop: Stop = lambda: False, preview_interval_s: float | None = None) -> Iterator[Report]:
@@ -129,9 +108,9 @@ class DenoiseJob:
         for position, index in enumerate(self.frames):
             if position and stop():
                 return
-            loaded = self._load(index, position)
-            if isinstance(loaded, FrameReport):
-                yield loaded
+            loaded = self.loader.load(index, position)
+            if isinstance(loaded, Constant):
+                yield self._constant(loaded)
                 continue
             with self._tuned([loaded]) as handle:
                 adapted = yield from self._adapt(handle, [loaded], clock, stop)
@@ -140,12 +119,12 @@ class DenoiseJob:
 
     def _shared(self, clock: Clock, stop: Stop) -> Iterator[Report]:
         places = np.unique(np.linspace(0, len(self.frames) - 1, SHARED_FRAMES).round().astype(int))
-        usable: list[_Loaded] = []
+        usable: list[Loaded] = []
         for place in places:
             if usable and stop():
                 break
-            frame = self._load(self.frames[place], int(place))
-            usable += [frame] if isinstance(frame, _Loaded) else []
+            frame = self.loader.load(self.frames[place], int(place))
+            usable += [frame] if isinstance(frame, Loaded) else []
         with self._tuned(usable) as handle:
             adapted = _Adapted()
             if usable:
@@ -154,11 +133,14 @@ class DenoiseJob:
             for position, index in enumerate(self.frames):
                 if position and stop():
                     return
-                loaded = self._load(index, position)
-                yield loaded if isinstance(loaded, FrameReport) else self._finish(handle, loaded, adapted)
+                loaded = self.loader.load(index, position)
+                if isinstance(loaded, Constant):
+                    yield self._constant(loaded)
+                else:
+                    yield self._finish(handle, loaded, adapted)
 
     @contextmanager
-    def _tuned(self, loaded: Sequence[_Loaded]) -> Iterator[Handle]:
+    def _tuned(self, loaded: Sequence[Loaded]) -> Iterator[Handle]:
         """The denoiser, lent for an adaptation to these frames, in the state to start from."""
         with tuned(self.denoiser, self.config.parameters, [frame.noisy.shape for frame in loaded]) as handle:
             if self.start is not None:
@@ -170,85 +152,32 @@ class DenoiseJob:
         if adapted.last.step or not adapted.cut_short:
             save_state(handle, self.config, self.denoiser.card)
 
-    def _load(self, index: int, position: int) -> _Loaded | FrameReport:
-        """A frame ready for the network, or, where a frame is constant, its report: it is its own best estimate."""
-        name = f"{self.series.name}, frame {index}" if len(self.series) > 1 else self.series.name
-        stored = self.series.frame(index)
-        counts = check_frame(stored, name, self.config.nonfinite, self.denoiser.smallest_frame_px * self.binning)
-        filled = count_nonfinite(stored)
-        notes = [f"{filled} NaN or infinite pixels were filled from their neighbours"] if filled else []
-        if counts.min() == counts.max():
-            saves = self.config.save_adapted and len(self.frames) == 1
-            unsaved = ", and no adapted state to save" if saves else ""
-            notes.append(f"every pixel is {counts.flat[0]:g}; there is nothing to denoise{unsaved}")
-            return FrameReport(index, position, len(self.frames), counts, 0, 0, False, "; ".join(notes), None)
-        seen = binned(counts, self.binning)
-        scale = self._scale(seen, stored.dtype)
-        noisy = torch.from_numpy(scale.to_model(seen))
-        card, dose = self.denoiser.card, float(noisy.mean())
-        notes += dose_notes(dose, scale, self.config.detector_offset, card)
-        notes += objective_notes(self.config, self.denoiser.network.is_blind, dose, card)
-        notes += hot_pixel_notes(counts, noise_sd(counts))
-        return _Loaded(index, position, scale, noisy, notes)
-
-    def _scale(self, counts: Float32, dtype: np.dtype[np.generic]) -> IntensityScale:
-        card, config = self.denoiser.card, self.config
-        if config.detector_gain > 0:
-            return IntensityScale(config.detector_offset, config.detector_gain / self.binning**2)
-        if card.intensity_unit == "electrons":
-            return electron_scale(counts, card.dose_range_e_per_px, config.detector_offset)
-        return unit_scale(counts, dtype)
-
-    def _objective(self, first: _Loaded, denoised: Tensor) -> tuple[Objective | None, tuple[str, ...]]:
-        """What to tune by, None for nothing, from a frame and what the network makes of it, and what to say of that."""
-        per_unit = first.scale.per_unit * self.binning  # a mean over binning**2 pixels has that much less noise
-        neighbours = Neighbours.of(first.noisy, denoised)
-        situation = situation_of(first.noisy, per_unit, neighbours, self.config, self.denoiser)
-        objective = build_objective(self.config.objective, situation)
-        if objective.beside == "frames nearby":
-            return objective, ()  # their noise is another
-        if neighbours.share_lines and self.config.objective == "auto":
-            return None, tuple(line_notes(neighbours, is_kept=True))
-        return objective, (*correlation_notes(neighbours, objective), *line_notes(neighbours, is_kept=False))
-
-    def _frames(
-        self, objective: Objective, loaded: list[_Loaded], denoised: list[Tensor], chance: torch.Generator
-    ) -> Frames | None:
-        """The frames with what the objective asks for beside them; None where there is none that can be learned from."""
-        noisy = [frame.noisy for frame in loaded]
-        if objective.beside != "frames nearby":
-            return Frames.build(noisy, denoised if objective.beside == "pseudo-clean" else None, CROP_MARGIN_PX, chance)
-        near = Nearby(self.series, self.config.nearby_frames, self.binning)
-        found = [near.of(one.index, one.scale, one.noisy, image) for one, image in zip(loaded, denoised, strict=True)]
-        usable = [(frame, shown) for frame, shown in zip(noisy, found, strict=True) if shown is not None]
-        if not usable:
-            return None
-        return Frames.of_one_place([one for one, _ in usable], [one for _, one in usable], CROP_MARGIN_PX, chance)
+    def _constant(self, frame: Constant) -> FrameReport:
+        saves = self.config.save_adapted and len(self.frames) == 1
+        notes = "; ".join(frame.notes) + (", and no adapted state to save" if saves else "")
+        return FrameReport(frame.index, frame.position, len(self.frames), frame.counts, 0, 0, False, notes, None)
 
     def _adapt(
-        self, handle: Handle, loaded: list[_Loaded], clock: Clock, stop: Stop
+        self, handle: Handle, loaded: list[Loaded], clock: Clock, stop: Stop
     ) -> Generator[Report, None, _Adapted]:
         """Adapt to the loaded frames, the first of which is shown in previews."""
-        first, adapted = loaded[0], _Adapted()
+        first, denoise = loaded[0], PREDICTIONS[self.config.orientations]
         if self.config.steps == 0:
-            return adapted
-        if stop():
-            return replace(adapted, cut_short=True)
-        denoise = PREDICTIONS[self.config.orientations]
-        denoised = [denoise(handle.network, handle.seen(first.noisy))]
-        objective, notes = self._objective(first, denoised[0])
-        if objective is None:
-            return replace(adapted, notes=notes)
-        for place, frame in enumerate(loaded[1:] if objective.beside != "nothing" else [], start=1):
-            if stop():
-                return replace(adapted, cut_short=True)
-            denoised.append(denoise(handle.network, handle.seen(frame.noisy, place)))
+            return _Adapted()
+
+        @cache
+        def look(place: int) -> Tensor | None:
+            return None if stop() else denoise(handle.network, handle.seen(loaded[place].noisy, place))
+
         chance = random_stream(self.config.seed, first.index)
-        frames = self._frames(objective, loaded, denoised, chance)
-        if frames is None:
-            return replace(adapted, notes=(*notes, other_scene_note()))
+        task = Tasks(self.series, self.config, self.denoiser, self.binning).of(loaded, look, chance)
+        if task is None:
+            return _Adapted(cut_short=True)
+        if task.to_do is None:
+            return _Adapted(notes=task.notes)
+        (objective, frames), adapted = task.to_do, _Adapted()
         for step in adapt(handle, frames, objective, self.config, chance, stop):
-            adapted = _Adapted(step, repr(objective), notes, step.cut_short)
+            adapted = _Adapted(step, repr(objective), task.notes, step.cut_short)
             preview = None
             if clock.preview_due():
                 with clock.making_preview():
@@ -260,7 +189,7 @@ class DenoiseJob:
             )  # fmt: skip
         return adapted
 
-    def _finish(self, handle: Handle, loaded: _Loaded, adapted: _Adapted) -> FrameReport:
+    def _finish(self, handle: Handle, loaded: Loaded, adapted: _Adapted) -> FrameReport:
         denoised = PREDICTIONS[self.config.orientations](handle.network, handle.seen(loaded.noisy))
         image = self._on_input_grid(loaded, denoised)
         last, notes = adapted.last, list(loaded.notes)
@@ -279,7 +208,7 @@ class DenoiseJob:
             cut_short=adapted.cut_short,
         )  # fmt: skip
 
-    def _on_input_grid(self, loaded: _Loaded, denoised: Tensor) -> Float32:
+    def _on_input_grid(self, loaded: Loaded, denoised: Tensor) -> Float32:
         """A denoised frame (h, w) in the model's unit, as the input has it: its unit, its pixels."""
         image = loaded.scale.to_input(denoised.numpy())
         return unbinned(image, self.binning, (self.series.shape[-2], self.series.shape[-1]))

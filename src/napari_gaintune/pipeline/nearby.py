@@ -81,8 +81,20 @@ def _overlap(by: int, length: int) -> tuple[slice, slice]:
     return slice(max(0, by), max(0, length + min(0, by))), slice(max(0, -by), max(0, length - max(0, by)))
 
 
+def is_in_time(series: FrameSeries) -> bool:
+    """Whether there are frames before or after one another: not the planes of a volume, nor one frame."""
+    axis = frame_axis(series.shape)
+    return axis is not None and series.calibration.axes[axis] == "T"
+
+
 def window(shape: tuple[int, ...], index: int, reach: int) -> range:
-    """The frames from ``reach`` before to ``reach`` after ``index``, along the last axis that has more than one."""
-    length = next((count for count in reversed(shape[:-2]) if count > 1), 1)
+    """The frames from ``reach`` before to ``reach`` after ``index``, along the axis of frames."""
+    axis = frame_axis(shape)
+    length = 1 if axis is None else shape[axis]
     first = index - index % length
     return range(max(first, index - reach), min(first + length, index + reach + 1))
+
+
+def frame_axis(shape: tuple[int, ...]) -> int | None:
+    """The last axis before y and x that is longer than 1."""
+    return next((axis for axis in reversed(range(len(shape) - 2)) if shape[axis] > 1), None)

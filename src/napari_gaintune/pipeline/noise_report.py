@@ -135,8 +135,8 @@ def _neighbours_sentence(correlation: NoiseCorrelation, frames: int) -> str:
         )
     if _is_correlated(correlation):
         return (
-            "Neighbouring pixels share noise, and all objectives take it as independent: blind-spot and SURE would keep it, "
-            "resampling keeps what the pre-trained network keeps."
+            "Neighbouring pixels share noise: blind-spot and SURE would keep it, resampling keeps what the pre-trained "
+            "network keeps. next-frame, which auto takes in a series, does not mind: another frame has other noise."
         )
     return "Neighbouring pixels have independent noise, as blind-spot, SURE and resampling assume."
 
@@ -174,7 +174,6 @@ def _report(
         else "Rows and columns share no offset.",
     )
     repair = "row-offsets" if correlation.row_noise_sd else "column-offsets" if correlation.column_noise_sd else ""
-    asks = frames > 1 and _is_correlated(correlation) and not lines
-    recommended = Recommendation("resampling" if asks else "auto", repair)
+    recommended = Recommendation("auto", repair)
     told = tuple(sentence for sentence in sentences if sentence)
     return NoiseReport(frames, detector, counted is not None, dose, correlation, told, recommended)

@@ -114,12 +114,14 @@ def unchanged_note(steps: int, of_state: bool) -> str:
     return f"no step clearly beat the {start}, so its result is kept{few}"
 
 
-def other_scene_note() -> str:
-    """What to say where the frames nearby are of no use."""
-    return (
-        "the frames nearby do not show what this one does, or there are none, so that there is nothing to learn from them, "
-        "and the pre-trained result is kept; choose objective resampling"
-    )
+def other_scene_note(is_kept: bool) -> str:
+    """What to say where the frames nearby are of no use; ``is_kept``: nothing else was tried."""
+    none = "the frames nearby do not show what this one does, or there are none"
+    if is_kept:
+        return (
+            f"{none}: nothing can be learned from them, and the pre-trained result is kept; choose objective resampling"
+        )
+    return f"{none}: adapted to this one alone"
 
 
 def hot_pixel_notes(frame: Float32, noise_sd: float) -> list[str]:
