@@ -61,7 +61,7 @@ class AdaptationConfig(BaseModel):
     objective: ObjectiveName = Field(
         "auto",
         title="Objective",
-        description="What the network is tuned by; auto: blind-spot for a blind-spot model, else noise resampling.",
+        description="What the network is tuned by; auto: in a series the frames nearby, else what suits the model.",
     )
     steps: int = Field(
         60, ge=0, le=100_000, title="Steps", description="Adaptation steps per frame; 0 only pre-trained."

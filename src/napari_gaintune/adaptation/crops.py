@@ -13,7 +13,7 @@ from .objectives import Crop, Window
 
 HELD_OUT_FRACTION = 0.1
 HELD_OUT_BLOCKS = 0.2  # the share of blocks, where it is blocks that are held out
-BLOCK_PX = 64
+BLOCK_PX = 32  # wider than noise is correlated, and so many of them that no part of the scene decides
 VALIDATION_CROPS = 4
 OWN_CROP_PX = 256
 

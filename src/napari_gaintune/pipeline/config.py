@@ -42,7 +42,7 @@ class DenoiseConfig(AdaptationConfig):
     )  # fmt: skip
     nearby_frames: int = Field(
         4, ge=1, le=100, title="Nearby frames",
-        description="How many before and after a frame objective next-frame averages: as long as the scene stands still.",
+        description="How many before and after a frame are averaged to learn from, by auto in a series and by next-frame.",
         json_schema_extra={"advanced": True, "unit": "frames"},
     )  # fmt: skip
     adapted: str = Field(
