@@ -96,8 +96,8 @@ def unseen(options: argparse.Namespace, blur_px: float) -> None:
         chance = np.random.default_rng([0, int(trial.name)])
         truth = drifting(trial.truth, chance)
         noisy = chance.poisson(truth).astype(np.float32)
-        if blur_px:
-            noisy = gaussian_filter(noisy, (0, blur_px, blur_px))
+        if blur_px:  # a detector's point spread is in what it expects, too
+            truth, noisy = (gaussian_filter(of, (0, blur_px, blur_px)) for of in (truth, noisy))
         clean = truth[SERIES // 2]
         before = psnr(denoised(noisy, options.model, steps=0), clean)
         for objective in OBJECTIVES:
@@ -117,11 +117,15 @@ def unseen(options: argparse.Namespace, blur_px: float) -> None:
 
 
 def drifting(image: Float32, chance: np.random.Generator) -> Float32:
-    """(SERIES, WINDOW_PX, WINDOW_PX): a window that walks by chance, two pixels a frame or so."""
-    steps = chance.normal(0, DRIFT_PX, (SERIES, 2)).cumsum(axis=0).round().astype(int)
-    spare = np.array(image.shape) - WINDOW_PX
-    places = (steps - steps[SERIES // 2] + spare // 2).clip(0, spare)
-    return np.stack([image[y : y + WINDOW_PX, x : x + WINDOW_PX] for y, x in places])
+    """(SERIES, WINDOW_PX, WINDOW_PX): a window that walks by chance, two pixels a frame or so, and parts of pixels."""
+    places = chance.normal(0, DRIFT_PX, (SERIES, 2)).cumsum(axis=0)
+    spare = (np.array(image.shape) - WINDOW_PX) / 2
+    corners = (places - places[SERIES // 2]).clip(-spare, spare) + spare
+    whole = corners.astype(int)
+    frames = []
+    for (y, x), part in zip(whole, corners - whole, strict=True):
+        frames.append(shift(image, -part, order=3, mode="nearest")[y : y + WINDOW_PX, x : x + WINDOW_PX].clip(0))
+    return np.stack(frames)
 
 
 def denoised(series: npt.NDArray[Any], model: str, **settings: Any) -> Float32:

@@ -100,7 +100,8 @@ def test_every_objective_and_every_choice_of_parameters_has_cells() -> None:
     one_task, blind = len(KINDS) - 1, 1
     whole = len(KINDS) * len(OBJECTIVES) - (len(KINDS) - blind) - one_task  # see their pixel; have no second task
     lacking = cells_without(found, "multi-task") + cells_without(found, "AINDNet")
-    assert len(found) == whole * len(PARAMETERS) - lacking
+    by_heart = len(KINDS)  # an offset of each pixel would learn the frames nearby by heart
+    assert len(found) == whole * len(PARAMETERS) - lacking - by_heart
 
 
 def cells_without(found: list[tuple[str, str, str]], only: str) -> int:

@@ -57,6 +57,16 @@ def of_one_frame(cell: Cell) -> str:
     )
 
 
+def of_own_pixels(cell: Cell) -> str:
+    """An offset for each pixel would be what the neighbours' average shows there, and no denoising."""
+    if not (cell.objective == "next-frame" and choice_of(cell.parameters).of_frame):
+        return ""
+    return (
+        f"parameters = {cell.parameters!r} with objective = 'next-frame': each pixel would learn the average of the frames "
+        "nearby by heart; choose another objective, or parameters channel-gains"
+    )
+
+
 def blind_by_make(cell: Cell) -> str:
     """A network that sees its own pixel learns to copy it when it is asked to predict it."""
     if cell.objective != "blind-spot-architectural" or cell.is_blind:
@@ -109,6 +119,7 @@ def noise_that_can_be(cell: Cell) -> str:
 
 RULES: tuple[Callable[[Cell], str], ...] = (
     of_one_frame,
+    of_own_pixels,
     blind_by_make,
     two_tasks,
     adaptive_normalisation,

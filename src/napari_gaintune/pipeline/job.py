@@ -49,6 +49,10 @@ class _Adapted:
     cut_short: bool = False
 
 
+class _Stopped(Exception):  # noqa: N818 - no error
+    """The job was stopped before its first step."""
+
+
 class DenoiseJob:
     """Denoise ``series`` as ``config`` says.
 
@@ -165,13 +169,19 @@ class DenoiseJob:
         if self.config.steps == 0:
             return _Adapted()
 
+        def halt() -> None:
+            if stop():
+                raise _Stopped
+
         @cache
-        def look(place: int) -> Tensor | None:
-            return None if stop() else denoise(handle.network, handle.seen(loaded[place].noisy, place))
+        def look(place: int) -> Tensor:
+            halt()
+            return denoise(handle.network, handle.seen(loaded[place].noisy, place))
 
         chance = random_stream(self.config.seed, first.index)
-        task = Tasks(self.series, self.config, self.denoiser, self.binning).of(loaded, look, chance)
-        if task is None:
+        try:
+            task = Tasks(self.series, self.config, self.denoiser, self.binning).of(loaded, look, chance, halt)
+        except _Stopped:
             return _Adapted(cut_short=True)
         if task.to_do is None:
             return _Adapted(notes=task.notes)

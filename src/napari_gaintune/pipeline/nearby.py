@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,7 +14,7 @@ from ..image import Array, Float32, FrameSeries
 from ..noise.intensity import IntensityScale
 from .binning import binned
 from .reference import RunningReference
-from .same_scene import as_bright, mean_of_followers, moved, shows_another
+from .same_scene import brightness, mean_of_followers, moved, shows_another
 
 LEAST_KNOWN = 0.1  # of a frame
 
@@ -30,11 +30,15 @@ def check_frames_nearby(series: FrameSeries, objective: str) -> None:
 
 @dataclass(frozen=True)
 class Nearby:
-    """What up to ``reach`` frames on either side of a frame show of its scene, binned as the network sees it."""
+    """What up to ``reach`` frames on either side of a frame show of its scene, binned as the network sees it.
+
+    ``halt`` is called before each frame that is read, and raises where nobody wants the result any more.
+    """
 
     series: FrameSeries
     reach: int
     binning: int
+    halt: Callable[[], None] = lambda: None
 
     def of(self, index: int, scale: IntensityScale, noisy: Tensor, denoised: Tensor) -> Tensor | None:
         """(h, w) in the model's unit, NaN where it is not known; None if that is nearly everywhere.
@@ -42,25 +46,61 @@ class Nearby:
         ``noisy`` and ``denoised`` are frame ``index`` as the network sees it and what it makes of it, (h, w), in that unit.
         """
         frame, seen = noisy.numpy(), denoised.numpy()
-        others = [scale.to_model(binned(one, self.binning)) for one in aligned_frames(self.series, index, self.reach)]
-        average = as_bright(mean_of_followers(seen, others), frame)
+        others = _AsBright(AlignedFrames.around(self.series, index, self.reach, self.halt), scale, self.binning, frame)
+        average = mean_of_followers(seen, others)
+        if np.isfinite(average).mean() < LEAST_KNOWN:
+            return None
         average[moved(frame, average) | shows_another(seen, average)] = np.nan
         return torch.from_numpy(average) if np.isfinite(average).mean() >= LEAST_KNOWN else None
 
 
-def aligned_frames(series: FrameSeries, index: int, reach: int) -> Iterator[Float32]:
-    """Up to ``reach`` frames before and after frame ``index``, moved by whole pixels to lie on it.
+@dataclass(frozen=True)
+class AlignedFrames:
+    """Frames of a series, each moved by whole pixels to lie on one of them; read anew whenever they are gone through."""
 
-    Each (h, w) float32 in the input's unit, NaN where it does not overlap. Constant frames are left out, and the series ends
-    where its last axis of frames does: what follows there is another place.
-    """
-    frames = {number: series.frame(number) for number in window(series.shape, index, reach)}
-    frames = {number: frame for number, frame in frames.items() if number == index or has_content(frame)}
-    running = RunningReference(series.shape[-2:])
-    drifts = {number: running.add(frame) for number, frame in frames.items()}
-    home = drifts[index]
-    for number in sorted(frames.keys() - {index}):
-        yield shifted(frames[number], home[0] - drifts[number][0], home[1] - drifts[number][1])
+    series: FrameSeries
+    shifts_px: dict[int, tuple[int, int]]
+    halt: Callable[[], None]
+
+    @classmethod
+    def around(
+        cls, series: FrameSeries, index: int, reach: int, halt: Callable[[], None] = lambda: None
+    ) -> AlignedFrames:
+        """Up to ``reach`` frames before and after frame ``index``.
+
+        Constant frames are left out, and the series ends where its last axis of frames does: what follows there is
+        another place.
+        """
+        running, drifts = RunningReference(series.shape[-2:]), {}
+        for number in window(series.shape, index, reach):
+            halt()
+            frame = series.frame(number)
+            if number == index or has_content(frame):
+                drifts[number] = running.add(frame)
+        home = drifts.pop(index)
+        return cls(series, {number: (home[0] - y, home[1] - x) for number, (y, x) in drifts.items()}, halt)
+
+    def __iter__(self) -> Iterator[Float32]:
+        """(h, w) float32 in the input's unit, NaN where a frame does not overlap."""
+        for number, shift_px in self.shifts_px.items():
+            self.halt()
+            yield shifted(self.series.frame(number), *shift_px)
+
+
+@dataclass(frozen=True)
+class _AsBright:
+    """Aligned frames in the model's unit, binned, as bright as ``frame``, and how bright they were: a beam may fade."""
+
+    aligned: AlignedFrames
+    scale: IntensityScale
+    binning: int
+    frame: Float32
+
+    def __iter__(self) -> Iterator[tuple[Float32, float]]:
+        for one in self.aligned:
+            shown = self.scale.to_model(binned(one, self.binning))
+            weight = brightness(shown, self.frame)
+            yield shown / np.float32(weight), weight
 
 
 def has_content(frame: Array) -> bool:

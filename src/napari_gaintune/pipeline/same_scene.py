@@ -1,8 +1,15 @@
-"""Whether frames that are aligned show the same scene, place by place, where single pixels are noise."""
+"""Whether frames that are aligned show the same scene, place by place, where single pixels are noise.
+
+What is compared is structure: what is left of an image after a blur is taken away. The slope of a frame x on the structure
+of an estimate f is 1 where f is right (as well as can be), and so is that of x with any noise that f knows nothing of; where
+x shows another scene, or a blurred one, it is near 0. Slopes are of windows, from sums over blocks of ``BLOCK_PX``. Their
+variance is taken from the scatter of these blocks, which holds for noise that neighbouring pixels share, at borders, and
+where a frame is brighter at one place than at another.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from functools import reduce
 from typing import NamedTuple
 
@@ -18,91 +25,120 @@ Where = npt.NDArray[np.bool_]
 
 MOVED_BLUR_PX = 4.0  # a change is looked for in means over some 200 px: single pixels are noise
 MOVED_SD = 4.0  # of these means; white noise passes it in 6 of 100,000
-COARSE_PX, FINE_PX = 32.0, 8.0  # structure is what is left after a blur of such a width is taken away
-WINDOW_PX, WIDE_WINDOW_PX = 16.0, 64.0
-SAME_FROM, SAME_FRAME_FROM = 0.5, 0.25
-FOLLOWS_FROM = 0.75  # of the slope of the frame that follows best
+COARSE_PX, FINE_PX = 32.0, 8.0  # the blurs
 BLOCK_PX = 8
-
-
-def mean_of_followers(denoised: Array, frames: Sequence[Float32]) -> Float32:
-    """The mean of the aligned frames, each only where it shows as much of a frame's structure as the best of them does.
-
-    ``denoised`` (h, w) is what the network made of the frame; the others are NaN where they are not known, in its unit.
-    Where a part of the scene moves or changes, some frames show it as it is in this one and some do not, and these would
-    blur the mean. The slope of a frame on the structure of ``denoised`` is held against the largest one of them all, by two
-    standard errors, in windows of some 50 and 200 px. Against it and not against 1: where the network invents, no frame
-    follows it, and all are wanted. (h, w) float32, NaN where no frame is known.
-    """
-    seen = _structure(denoised, np.ones(denoised.shape, dtype=bool), FINE_PX)
-    slopes = [_slopes(seen, frame, FINE_PX) for frame in frames]
-    largest = [reduce(larger, of_window) for of_window in zip(*slopes, strict=True)]
-    total, count = np.zeros(denoised.shape), np.zeros(denoised.shape, dtype=np.int32)
-    for frame, found in zip(frames, slopes, strict=True):
-        good = np.isfinite(frame)
-        for slope, best in zip(found, largest, strict=True):
-            good &= ~_in_pixels(slope.is_below(FOLLOWS_FROM, best), denoised.shape)
-        total += np.where(good, frame, 0)
-        count += good
-    mean: Float64 = np.divide(total, count, out=np.full(denoised.shape, np.nan), where=count > 0)
-    return mean.astype(np.float32)
+WINDOWS_PX = (16.0, 64.0)
+SURE_SE = 2.0
+FOLLOWS_FROM = 0.75  # of the slope of the frame that follows best
+SAME_FROM, SAME_FRAME_FROM = 0.5, 0.25
 
 
 class Slope(NamedTuple):
-    """Of a frame on a denoised one, in windows; its variance is infinite where nothing is seen."""
+    """In windows, block by block; its variance is infinite where nothing is seen."""
 
     value: Float64
     variance: Float64
 
-    @classmethod
-    def of(cls, power: Float64, product: Float64, noise: float) -> Slope:
-        """From windowed means of x * x and x * y, and the variance that noise gives the second, relative to the first."""
-        value = np.divide(product, power, out=np.zeros_like(power), where=power > 0)
-        return cls(value, np.divide(noise, power, out=np.full_like(power, np.inf), where=power > 0))
-
     def is_below(self, share: float, other: Slope | None = None) -> Where:
-        """Whether it is, by two standard errors, below so much of another slope, or of 1."""
+        """Whether it is, by ``SURE_SE`` standard errors, below so much of another slope, or of 1."""
         value, variance = other or (1.0, 0.0)
-        below: Where = self.value + 2 * np.sqrt(self.variance + share**2 * variance) < share * value
+        below: Where = self.value + SURE_SE * np.sqrt(self.variance + share**2 * variance) < share * value
         return below
 
+    @property
+    def at_least(self) -> Float64:
+        return self.value - SURE_SE * np.sqrt(self.variance)
 
-def larger(one: Slope, other: Slope) -> Slope:
-    """Place by place."""
-    first = one.value >= other.value
+
+class Blocks(NamedTuple):
+    """Sums over blocks: of f * f where x is known, and of f * x."""
+
+    power: Float64
+    product: Float64
+
+    @classmethod
+    def of(cls, seen: Array, frame: Array, scale_px: float) -> Blocks:
+        """Of the structure of ``seen`` and of ``frame``, (h, w) each, the second NaN where it is not known."""
+        known = np.isfinite(frame)
+        f, x = (_structure(image, known, scale_px) for image in (seen, frame))
+        power, product = (block_reduce(of, BLOCK_PX) for of in (f * f, f * x))  # type: ignore[no-untyped-call]
+        return cls(power, product)
+
+    def only(self, chosen: Where) -> Blocks:
+        return Blocks(self.power * chosen, self.product * chosen)
+
+    def slopes(self, window_px: float) -> Slope:
+        """In Gaussian windows. Blocks are independent of each other, or nearly so: their residuals tell the variance."""
+        sigma = window_px / BLOCK_PX
+        power, product = (gaussian_filter(of, sigma, mode="constant") for of in self)
+        value = np.divide(product, power, out=np.zeros_like(power), where=power > 0)
+        residual = self.product - value * self.power
+        # the square of a Gaussian is one of 1 / sqrt(2) of the width
+        scatter = gaussian_filter(residual**2, sigma / np.sqrt(2), mode="constant") / (4 * np.pi * sigma**2)
+        return Slope(value, np.divide(scatter, power**2, out=np.full_like(power, np.inf), where=power > 0))
+
+    def slope(self) -> Slope:
+        """Of all of them."""
+        power, product = (np.array(of.sum()) for of in self)
+        value = np.divide(product, power, out=np.zeros_like(power), where=power > 0)
+        scatter = np.array(((self.product - value * self.power) ** 2).sum())
+        return Slope(value, np.divide(scatter, power**2, out=np.full_like(power, np.inf), where=power > 0))
+
+
+def mean_of_followers(denoised: Array, frames: Iterable[tuple[Float32, float]]) -> Float32:
+    """The mean of the aligned frames, each only where it shows as much of a frame's structure as the best of them does.
+
+    ``denoised`` (h, w) is what the network made of the frame. ``frames`` are the others, of the same brightness and unit,
+    NaN where they are not known, each with the weight it has in the mean (an exposure twice as long: 2); they are gone
+    through twice. Where a part of the scene moves or changes, some frames show it as this one does and some do not, and
+    these would blur the mean: a slope below ``FOLLOWS_FROM`` of the largest one leaves its frame out. Against the largest
+    and not against 1: where the network invents, no frame follows it, and all are wanted.
+
+    Frames that were chosen for how their noise agrees with the network would lead it to believe itself. So a block of pixels
+    is judged by its neighbours: black ones by white ones, white ones by black ones, as on a chess board. (h, w) float32, NaN
+    where no frame is known.
+    """
+    colours = _chess_board(denoised.shape)
+    slopes = [_slopes(Blocks.of(denoised, frame, FINE_PX), colours) for frame, _ in frames]
+    surest = [reduce(_surer, of_window) for of_window in zip(*slopes, strict=True)]
+    total, weights = np.zeros(denoised.shape), np.zeros(denoised.shape)
+    for (frame, weight), found in zip(frames, slopes, strict=True):
+        good = np.isfinite(frame)
+        lags = [slope.is_below(FOLLOWS_FROM, best) for slope, best in zip(found, surest, strict=True)]
+        for colour, judged in zip(reversed(colours), np.split(np.array(lags), 2), strict=True):
+            good &= ~_in_pixels(judged.any(axis=0) & colour, denoised.shape)
+        total += np.where(good, frame, 0) * weight
+        weights += good * weight
+    mean: Float64 = np.divide(total, weights, out=np.full(denoised.shape, np.nan), where=weights > 0)
+    return mean.astype(np.float32)
+
+
+def _slopes(blocks: Blocks, colours: tuple[Where, Where]) -> list[Slope]:
+    """All windows from blocks of the one colour, then all from those of the other."""
+    return [blocks.only(colour).slopes(px) for colour in colours for px in WINDOWS_PX]
+
+
+def _surer(one: Slope, other: Slope) -> Slope:
+    """Place by place the one that is larger for sure."""
+    first = one.at_least >= other.at_least
     return Slope(*(np.where(first, *pair) for pair in zip(one, other, strict=True)))
 
 
-def _slopes(seen: Float64, frame: Array, scale_px: float) -> list[Slope]:
-    """Of a frame on the structure that is seen, in narrow windows and in wide ones, block by block."""
-    known = np.isfinite(frame)
-    real = _structure(frame, known, scale_px)
-    there = np.where(known, seen, 0)
-    noise = float(((real - there) ** 2).sum()) / max(1, int(known.sum()))
-    power, product = (_block_means(of) for of in (there**2, there * real))
-    return [
-        Slope.of(
-            gaussian_filter(power, px / BLOCK_PX), gaussian_filter(product, px / BLOCK_PX), noise / (4 * np.pi * px**2)
-        )
-        for px in (WINDOW_PX, WIDE_WINDOW_PX)
-    ]
-
-
-def _block_means(image: Float64) -> Float64:
-    """Beyond the last pixels it is 0."""
-    sums: Float64 = block_reduce(image, BLOCK_PX)  # type: ignore[no-untyped-call]
-    return sums / BLOCK_PX**2
+def _chess_board(shape: tuple[int, ...]) -> tuple[Where, Where]:
+    rows, columns = (np.arange(-(-length // BLOCK_PX)) for length in shape)
+    white: Where = np.add.outer(rows, columns) % 2 == 0
+    return white, ~white
 
 
 def _in_pixels(blocks: Where, shape: tuple[int, ...]) -> Where:
     return blocks.repeat(BLOCK_PX, 0).repeat(BLOCK_PX, 1)[: shape[0], : shape[1]]
 
 
-def as_bright(average: Float32, frame: Float32) -> Float32:
-    """The average with the mean of the frame where both are known: a beam that fades is not the scene."""
-    known = np.isfinite(average)
-    mean = float(average[known].mean()) if known.any() else 0.0
-    return average * np.float32(float(frame[known].mean()) / mean) if mean > 0 else average
+def brightness(frame: Array, of: Array) -> float:
+    """The mean of ``frame`` relative to that of another where the first is known; 1 if that says nothing."""
+    known = np.isfinite(frame)
+    means = [float(image[known].mean()) if known.any() else 0.0 for image in (frame, of)]
+    return means[0] / means[1] if min(means) > 0 else 1.0
 
 
 def moved(frame: Float32, average: Float32) -> Where:
@@ -125,21 +161,16 @@ def moved(frame: Float32, average: Float32) -> Where:
 def shows_another(denoised: Array, average: Array) -> Where:
     """(h, w) bool: where the average does not follow the structure that the network saw in the frame, (h, w) each.
 
-    Of an image x that is estimated as well as can be, by f, the slope of x on f is 1, and so is that of x with noise that f
-    knows nothing of; of another scene, or of a blurred one, it is near 0. True where it is, by two standard errors, below
-    0.5 in a window of some 50 px or of 200, for coarse structure or for fine, and everywhere if it is below 0.25 in the
-    whole frame.
+    True where the slope is, for sure, below ``SAME_FROM`` in a window, for coarse structure or for fine, and everywhere if
+    that of the whole frame is below ``SAME_FRAME_FROM``. What the network invented cannot be told from what changed: both
+    are left out.
     """
-    another, known = np.zeros(average.shape, dtype=bool), np.isfinite(average)
+    another = np.zeros(average.shape, dtype=bool)
     for scale_px in (COARSE_PX, FINE_PX):
-        seen = _structure(denoised, known, scale_px)
-        for slope in _slopes(seen, average, scale_px):
-            another |= _in_pixels(slope.is_below(SAME_FROM), average.shape)
-        real = _structure(average, known, scale_px)
-        whole = Slope.of(
-            np.array((seen**2).sum()), np.array((seen * real).sum()), float(((real - seen)[known] ** 2).mean())
-        )
-        another |= whole.is_below(SAME_FRAME_FROM)
+        blocks = Blocks.of(denoised, average, scale_px)
+        for window_px in WINDOWS_PX:
+            another |= _in_pixels(blocks.slopes(window_px).is_below(SAME_FROM), average.shape)
+        another |= blocks.slope().is_below(SAME_FRAME_FROM)
     return another
 
 

@@ -11,6 +11,7 @@ from ..adaptation.config import ObjectiveName
 from ..adaptation.crops import Frames
 from ..adaptation.loop import CROP_MARGIN_PX
 from ..adaptation.objectives import Objective, build_objective
+from ..adaptation.parameters import choice_of
 from ..image import FrameSeries
 from ..models.denoiser import Denoiser
 from .config import DenoiseConfig
@@ -19,8 +20,10 @@ from .nearby import Nearby, is_in_time
 from .range_check import correlation_notes, line_notes, other_scene_note
 from .situation import Neighbours, situation_of
 
-Look = Callable[[int], Tensor | None]
-"""What the network makes of the so-many-th frame, (h, w) in the model's unit on the CPU; None: the job was stopped."""
+Look = Callable[[int], Tensor]
+"""What the network makes of the so-many-th frame, (h, w) in the model's unit on the CPU; raises where the job is stopped."""
+Halt = Callable[[], None]
+"""Raises where the job is stopped."""
 
 
 @dataclass(frozen=True)
@@ -45,27 +48,22 @@ class Tasks:
         """In the order in which they are tried.
 
         Frames that follow one another in time have each its own noise, whatever it is like, so that ``auto`` learns from
-        those nearby; where they show another scene, from the one frame.
+        those nearby; where they show another scene, from the one frame. What belongs to the pixels of a frame would be
+        painted with what its neighbours show.
         """
-        is_free = self.config.objective == "auto" and is_in_time(self.series)
+        of_frame = choice_of(self.config.parameters).of_frame
+        is_free = self.config.objective == "auto" and is_in_time(self.series) and not of_frame
         return ("next-frame", "auto") if is_free else (self.config.objective,)
 
-    def of(self, loaded: Sequence[Loaded], look: Look, chance: Generator) -> Task | None:
-        """The task of one adaptation to the loaded frames; None: the job was stopped."""
+    def of(self, loaded: Sequence[Loaded], look: Look, chance: Generator, halt: Halt) -> Task:
+        """The task of one adaptation to the loaded frames."""
         notes: tuple[str, ...] = ()
         for name in self.objectives:
-            first = look(0)
-            if first is None:
-                return None
-            objective, said = self._objective(name, loaded[0], first)
+            objective, said = self._objective(name, loaded[0], look(0))
             notes += said
             if objective is None:
                 break
-            seen = [look(place) for place in range(len(loaded))] if objective.beside != "nothing" else []
-            denoised = [image for image in seen if image is not None]
-            if len(denoised) < len(seen):
-                return None
-            frames = self._frames(objective, loaded, denoised, chance)
+            frames = self._frames(objective, loaded, look, chance, halt)
             if frames is not None:
                 return Task((objective, frames), notes)
             notes += (other_scene_note(is_kept=name == self.objectives[-1]),)
@@ -78,21 +76,22 @@ class Tasks:
         per_unit = first.scale.per_unit * self.binning  # a mean over binning**2 pixels has that much less noise
         neighbours = Neighbours.of(first.noisy, denoised)
         objective = build_objective(name, situation_of(first.noisy, per_unit, neighbours, self.config, self.denoiser))
+        if neighbours.share_lines and self.config.objective == "auto":
+            return None, tuple(line_notes(neighbours, is_kept=True))  # frames nearby may have the same lines
         if objective.beside == "frames nearby":
             return objective, ()  # their noise is another
-        if neighbours.share_lines and name == "auto":
-            return None, tuple(line_notes(neighbours, is_kept=True))
         return objective, (*correlation_notes(neighbours, objective), *line_notes(neighbours, is_kept=False))
 
     def _frames(
-        self, objective: Objective, loaded: Sequence[Loaded], denoised: Sequence[Tensor], chance: Generator
+        self, objective: Objective, loaded: Sequence[Loaded], look: Look, chance: Generator, halt: Halt
     ) -> Frames | None:
         """The frames with what the objective asks for beside them; None where there is none that can be learned from."""
         noisy = [frame.noisy for frame in loaded]
         if objective.beside != "frames nearby":
-            return Frames.build(noisy, denoised if objective.beside == "pseudo-clean" else None, CROP_MARGIN_PX, chance)
-        near = Nearby(self.series, self.config.nearby_frames, self.binning)
-        found = [near.of(one.index, one.scale, one.noisy, image) for one, image in zip(loaded, denoised, strict=True)]
+            wanted = range(len(loaded)) if objective.beside == "pseudo-clean" else ()
+            return Frames.build(noisy, [look(place) for place in wanted] or None, CROP_MARGIN_PX, chance)
+        near = Nearby(self.series, self.config.nearby_frames, self.binning, halt)
+        found = [near.of(one.index, one.scale, one.noisy, look(place)) for place, one in enumerate(loaded)]
         usable = [(frame, shown) for frame, shown in zip(noisy, found, strict=True) if shown is not None]
         if not usable:
             return None
