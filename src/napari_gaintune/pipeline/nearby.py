@@ -41,17 +41,19 @@ class Nearby:
     halt: Callable[[], None] = lambda: None
 
     def of(self, index: int, scale: IntensityScale, noisy: Tensor, denoised: Tensor) -> Tensor | None:
-        """(h, w) in the model's unit, NaN where it is not known; None if that is nearly everywhere.
+        """(h, w) in the model's unit; None if next to nothing is shown.
 
         ``noisy`` and ``denoised`` are frame ``index`` as the network sees it and what it makes of it, (h, w), in that unit.
+        Where the others show another scene or nothing, it is ``denoised``: what is learned at other places must not change
+        it there, where nobody would notice.
         """
         frame, seen = noisy.numpy(), denoised.numpy()
         others = _AsBright(AlignedFrames.around(self.series, index, self.reach, self.halt), scale, self.binning, frame)
         average = mean_of_followers(seen, others)
         if np.isfinite(average).mean() < LEAST_KNOWN:
             return None
-        average[moved(frame, average) | shows_another(seen, average)] = np.nan
-        return torch.from_numpy(average) if np.isfinite(average).mean() >= LEAST_KNOWN else None
+        is_shown = np.isfinite(average) & ~moved(frame, average) & ~shows_another(seen, average)
+        return torch.from_numpy(np.where(is_shown, average, seen)) if is_shown.mean() >= LEAST_KNOWN else None
 
 
 @dataclass(frozen=True)

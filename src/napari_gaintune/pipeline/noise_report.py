@@ -136,7 +136,7 @@ def _neighbours_sentence(correlation: NoiseCorrelation, frames: int) -> str:
     if _is_correlated(correlation):
         return (
             "Neighbouring pixels share noise: blind-spot and SURE would keep it, resampling keeps what the pre-trained "
-            "network keeps. next-frame, which auto takes in a series, does not mind: another frame has other noise."
+            "network keeps. next-frame, which auto takes for frames in time, does not mind: another frame has other noise."
         )
     return "Neighbouring pixels have independent noise, as blind-spot, SURE and resampling assume."
 

@@ -25,7 +25,7 @@ class Crop:
     """A batch of crops, each (b, 1, h, w), in the model's unit.
 
     ``targets`` (bool) are the pixels whose error may count; ``pseudo_clean`` is what the untouched network made of the
-    frame, or, NaN where it is not known, what other frames show there, for the objectives that ask for it. ``windows``
+    frame, or what other frames show there (NaN where it is not known), for the objectives that ask for it. ``windows``
     are the b places the crops come from, and ``offset`` (b, 1, h, w) is what the network is shown on top of an image
     there, where the adaptation has such a thing.
     """
