@@ -132,6 +132,19 @@ def test_every_crop_has_targets_however_small(size: int) -> None:
     assert all(crop.targets.any() for crop in frames.validation_crops(size, Generator().manual_seed(2), CPU))
 
 
+def test_other_references_judge_every_pixel_and_are_not_learned_from() -> None:
+    noisy, learned, judging = (torch.full((96, 96), value) for value in (1.0, 2.0, 3.0))
+    frames = Frames.judged_by([judging], [noisy], [learned], margin_px=4)
+    (drawn,) = [frames.random_crops(96, 1, Generator().manual_seed(1), CPU)]
+    (judged,) = frames.validation_crops(96, Generator().manual_seed(2), CPU)
+    assert drawn.pseudo_clean is not None
+    assert judged.pseudo_clean is not None
+    assert torch.equal(drawn.pseudo_clean[0, 0], learned)
+    assert torch.equal(judged.pseudo_clean[0, 0], judging)
+    assert drawn.targets.all()
+    assert judged.targets.all()
+
+
 @dataclass(frozen=True)
 class Push(JudgesItself):
     """An objective that lowers every output pixel, or, ``by_chance``, lowers or raises them all."""

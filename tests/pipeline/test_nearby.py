@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -15,7 +17,7 @@ from napari_gaintune.pipeline.config import DenoiseConfig
 from napari_gaintune.pipeline.job import DenoiseJob
 from napari_gaintune.pipeline.nearby import AlignedFrames, Nearby, shifted, window
 from napari_gaintune.pipeline.reports import FrameReport
-from napari_gaintune.pipeline.same_scene import brightness, mean_of_followers, moved, shows_another
+from napari_gaintune.pipeline.same_scene import Shown, brightness, means_of_followers, moved, shows_another
 
 SIDE, MARGIN, DOSE = 160, 20, 2.0
 
@@ -35,7 +37,7 @@ def test_the_average_is_of_the_others_aligned(rng: np.random.Generator) -> None:
     whole, drifts = scene(rng), [(0, 0), (2, -1), (3, 1), (5, 0), (4, 2), (6, 3), (7, 3)]
     clean = np.stack([part(whole, *drift) for drift in drifts])
     counts = rng.poisson(clean)
-    average = np.mean(list(AlignedFrames.around(ArraySeries(counts), 3, 2)), axis=0)
+    average = np.mean([one for _, one in AlignedFrames.around(ArraySeries(counts), 3, 2)], axis=0)
     inner = (slice(MARGIN, -MARGIN),) * 2  # every frame is there
     error, noise = (average - clean[3])[inner], (counts[3] - clean[3])[inner]
     assert np.var(error) == pytest.approx(DOSE / 4, rel=6 * (2 / error.size) ** 0.5)
@@ -45,7 +47,7 @@ def test_the_average_is_of_the_others_aligned(rng: np.random.Generator) -> None:
 def test_where_no_frame_overlaps_nothing_is_known(rng: np.random.Generator) -> None:
     whole = scene(rng)
     counts = rng.poisson(20 * np.stack([part(whole, 0, 0), part(whole, 12, 0)]))
-    (other,) = AlignedFrames.around(ArraySeries(counts), 1, 4)
+    ((_, other),) = AlignedFrames.around(ArraySeries(counts), 1, 4)
     assert np.isnan(other[:12]).all()
     np.testing.assert_array_equal(other[12:], counts[0, :-12])
 
@@ -54,7 +56,9 @@ def test_blank_frames_are_left_out_and_a_lone_frame_has_none_nearby(rng: np.rand
     counts = rng.poisson(scene(rng, SIDE), (4, SIDE, SIDE)).astype(np.float32)
     counts[1], counts[3] = 7, np.nan
     assert not list(AlignedFrames.around(ArraySeries(counts), 0, 1))
-    np.testing.assert_array_equal(list(AlignedFrames.around(ArraySeries(counts), 0, 3)), counts[2:3])
+    ((number, only),) = AlignedFrames.around(ArraySeries(counts), 0, 3)
+    assert number == 2
+    np.testing.assert_array_equal(only, counts[2])
 
 
 @pytest.mark.parametrize(("down", "right"), [(0, 0), (2, -3), (-SIDE, 1), (SIDE + 5, 0)])
@@ -67,8 +71,9 @@ def test_a_frame_is_shifted_and_what_is_not_there_is_unknown(down: int, right: i
     np.testing.assert_array_equal(moved_frame[inside], frame[y[inside] - down, x[inside] - right])
 
 
-def alike(frames: list[Float32]) -> list[tuple[Float32, float]]:
-    return [(frame.astype(np.float32), 1.0) for frame in frames]
+def mean_of_followers(denoised: Any, frames: Any) -> Float32:
+    """All of one weight, and all learned from."""
+    return means_of_followers(denoised, [Shown(frame.astype(np.float32), 1.0) for frame in frames])[0]
 
 
 def test_frames_are_left_out_where_they_show_another_scene_than_others(rng: np.random.Generator) -> None:
@@ -77,7 +82,7 @@ def test_frames_are_left_out_where_they_show_another_scene_than_others(rng: np.r
     one, other = scene(rng, side), scene(rng, side)
     mixed = np.where(np.arange(side) < SIDE, other, one)
     frames = [rng.poisson(truth) for truth in (one, one, mixed, mixed, mixed)]
-    mean = mean_of_followers(one, alike(frames))
+    mean = mean_of_followers(one, frames)
     left, right = (slice(None), slice(0, SIDE - 50)), (slice(None), slice(SIDE + 100, None))
     error, plain = mean - one, np.mean(frames, axis=0) - one
     assert np.var(error[left]) == pytest.approx(DOSE / 2, rel=0.05)  # of the noise of two frames
@@ -103,7 +108,7 @@ def test_frames_are_not_chosen_for_agreeing_with_the_network(
     structure = seen - gaussian_filter(seen, 8)
     chosen, plain = (
         float((image * structure).sum() / (structure * seen).sum())
-        for image in (mean_of_followers(dose + seen, alike(frames)), np.mean(frames, axis=0))
+        for image in (mean_of_followers(dose + seen, frames), np.mean(frames, axis=0))
     )
     # a choice that is blind costs frames: a third of them at the most, and so much of the plain mean's certainty
     deviation = np.std(frames[0]) * (1 + 3 * (blur_px > 0)) / (8 * (structure**2).sum()) ** 0.5
@@ -119,7 +124,8 @@ def test_a_beam_that_fades_leaves_no_frame_out(rng: np.random.Generator) -> None
     noisy = torch.from_numpy(frames[2].astype(np.float32))
     shown = Nearby(series, 4, 1).of(2, unit, noisy, torch.from_numpy(clean))
     assert shown is not None
-    error = shown.numpy() - clean
+    assert shown.every is not None
+    error = shown.every.numpy() - clean
     known = error != 0  # elsewhere it is what the network made of it, here the truth
     assert known.mean() > 0.9
     error = error[known]
@@ -136,9 +142,37 @@ def test_what_no_frame_shows_is_to_stay_as_the_network_made_it(rng: np.random.Ge
         2, IntensityScale(0.0, 1.0), torch.from_numpy(counts[2].astype(np.float32)), torch.from_numpy(one)
     )
     assert shown is not None
-    kept = shown.numpy() == one
-    assert kept[:, : SIDE - 50].mean() > 0.9
-    assert kept[:, SIDE + 50 :].mean() < 0.1
+    for reference in (shown.learned, shown.judging, shown.every):
+        assert reference is not None
+        kept = reference.numpy() == one
+        assert kept[:, : SIDE - 50].mean() > 0.9
+        assert kept[:, SIDE + 50 :].mean() < 0.1
+
+
+def test_what_is_learned_from_and_what_judges_have_other_noise(rng: np.random.Generator) -> None:
+    """Frames 0 and 4 judge, the five others are learned from; their means' errors are their own noise and no other's."""
+    clean = scene(rng, 256)
+    counts = rng.poisson(clean, (8, 256, 256))
+    noisy, network = torch.from_numpy(counts[2].astype(np.float32)), torch.from_numpy(clean)
+    found = Nearby(ArraySeries(counts), 5, 1).of(2, IntensityScale(0.0, 1.0), noisy, network)
+    assert found is not None
+    errors = [reference.numpy() - clean for reference in found if reference is not None]
+    known = np.all([error != 0 for error in errors], axis=0)
+    learned, judging, every = (error[known] for error in errors)
+    assert [np.var(error) for error in (learned, judging, every)] == pytest.approx(
+        [DOSE / 5, DOSE / 2, DOSE / 7], rel=0.1
+    )
+    assert abs(np.mean(learned * judging)) < 4 * learned.std() * judging.std() / learned.size**0.5
+
+
+def test_two_frames_have_none_to_judge(rng: np.random.Generator) -> None:
+    clean = scene(rng, SIDE)
+    counts = rng.poisson(clean, (2, SIDE, SIDE))
+    noisy, network = torch.from_numpy(counts[0].astype(np.float32)), torch.from_numpy(clean)
+    found = Nearby(ArraySeries(counts), 4, 1).of(0, IntensityScale(0.0, 1.0), noisy, network)
+    assert found is not None
+    assert found.judging is None
+    assert found.every is not None
 
 
 @pytest.mark.parametrize("blank", [7.0, np.nan])

@@ -20,12 +20,17 @@ OWN_CROP_PX = 256
 
 @dataclass(frozen=True)
 class Frames:
-    """Noisy frames (h, w) in the model's unit on the CPU, what the untouched network made of them, and held-out pixels."""
+    """Noisy frames (h, w) in the model's unit on the CPU, what the untouched network made of them, and held-out pixels.
+
+    ``judging`` takes the place of ``pseudo_clean`` in what states are judged by, where it has other noise: no pixel has to
+    be held out then.
+    """
 
     noisy: Sequence[Tensor]
     pseudo_clean: Sequence[Tensor] | None
     held_out: Sequence[Tensor]
     margin_px: int
+    judging: Sequence[Tensor] | None = None
 
     @classmethod
     def build(
@@ -45,6 +50,15 @@ class Frames:
         """
         return cls(noisy, references, [held_out_blocks(noisy[0].shape, generator)] * len(noisy), margin_px)
 
+    @classmethod
+    def judged_by(
+        cls, judging: Sequence[Tensor], noisy: Sequence[Tensor], references: Sequence[Tensor], margin_px: int
+    ) -> Frames:
+        """Frames with references to learn from, and others, of independent noise, to judge by, on every pixel."""
+        return cls(
+            noisy, references, [torch.zeros(frame.shape, dtype=torch.bool) for frame in noisy], margin_px, judging
+        )
+
     def random_crops(self, size_px: int, count: int, generator: Generator, device: torch.device) -> Crop:
         """``count`` crops from frames and places drawn at random; their targets are the pixels not held out."""
         windows = []
@@ -61,8 +75,11 @@ class Frames:
     ) -> list[Crop]:
         """At most ``VALIDATION_CROPS`` crops drawn once; where two overlap, a pixel is a target in the first only.
 
-        Targets are the held-out pixels, or all of them for a judge other than the loss.
+        Targets are the held-out pixels, or all of them for a judge other than the loss, or with another reference.
         """
+        if self.judging is not None:
+            judged = replace(self, pseudo_clean=self.judging, judging=None)
+            return judged.validation_crops(size_px, generator, device, held_out=False)
         places = [
             Window(index, slice_at(y, size_px, frame.shape[0]), slice_at(x, size_px, frame.shape[1]))
             for index, frame in enumerate(self.noisy)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -14,9 +15,10 @@ from ..image import Array, Float32, FrameSeries
 from ..noise.intensity import IntensityScale
 from .binning import binned
 from .reference import RunningReference
-from .same_scene import brightness, mean_of_followers, moved, shows_another
+from .same_scene import Shown, brightness, means_of_followers, moved, shows_another
 
 LEAST_KNOWN = 0.1  # of a frame
+JUDGES_EVERY = 4  # the so-many-th frames of a series judge what is learned from the others
 
 
 def check_frames_nearby(series: FrameSeries, objective: str) -> None:
@@ -40,20 +42,35 @@ class Nearby:
     binning: int
     halt: Callable[[], None] = lambda: None
 
-    def of(self, index: int, scale: IntensityScale, noisy: Tensor, denoised: Tensor) -> Tensor | None:
-        """(h, w) in the model's unit; None if next to nothing is shown.
+    def of(self, index: int, scale: IntensityScale, noisy: Tensor, denoised: Tensor) -> References | None:
+        """References (h, w) in the model's unit; None if next to nothing is shown.
 
         ``noisy`` and ``denoised`` are frame ``index`` as the network sees it and what it makes of it, (h, w), in that unit.
-        Where the others show another scene or nothing, it is ``denoised``: what is learned at other places must not change
-        it there, where nobody would notice.
+        Where the others show another scene or nothing, a reference is ``denoised``: what is learned at other places must
+        not change it there, where nobody would notice.
         """
         frame, seen = noisy.numpy(), denoised.numpy()
         others = _AsBright(AlignedFrames.around(self.series, index, self.reach, self.halt), scale, self.binning, frame)
-        average = mean_of_followers(seen, others)
-        if np.isfinite(average).mean() < LEAST_KNOWN:
+        learned, judging, every = means_of_followers(seen, others)
+        if np.isfinite(every).mean() < LEAST_KNOWN:
             return None
-        is_shown = np.isfinite(average) & ~moved(frame, average) & ~shows_another(seen, average)
-        return torch.from_numpy(np.where(is_shown, average, seen)) if is_shown.mean() >= LEAST_KNOWN else None
+        is_shown = np.isfinite(every) & ~moved(frame, every) & ~shows_another(seen, every)
+        if is_shown.mean() < LEAST_KNOWN:
+            return None
+        return References(
+            *(
+                torch.from_numpy(np.where(is_shown & np.isfinite(of), of, seen)) if np.isfinite(of).any() else None
+                for of in (learned, judging, every)
+            )
+        )
+
+
+class References(NamedTuple):
+    """The averages of the frames to learn from, of those that judge, and of all; None where there is no such frame."""
+
+    learned: Tensor | None
+    judging: Tensor | None
+    every: Tensor | None
 
 
 @dataclass(frozen=True)
@@ -82,11 +99,11 @@ class AlignedFrames:
         home = drifts.pop(index)
         return cls(series, {number: (home[0] - y, home[1] - x) for number, (y, x) in drifts.items()}, halt)
 
-    def __iter__(self) -> Iterator[Float32]:
-        """(h, w) float32 in the input's unit, NaN where a frame does not overlap."""
+    def __iter__(self) -> Iterator[tuple[int, Float32]]:
+        """Its number, and (h, w) float32 in the input's unit, NaN where it does not overlap."""
         for number, shift_px in self.shifts_px.items():
             self.halt()
-            yield shifted(self.series.frame(number), *shift_px)
+            yield number, shifted(self.series.frame(number), *shift_px)
 
 
 @dataclass(frozen=True)
@@ -98,11 +115,11 @@ class _AsBright:
     binning: int
     frame: Float32
 
-    def __iter__(self) -> Iterator[tuple[Float32, float]]:
-        for one in self.aligned:
+    def __iter__(self) -> Iterator[Shown]:
+        for number, one in self.aligned:
             shown = self.scale.to_model(binned(one, self.binning))
             weight = brightness(shown, self.frame)
-            yield shown / np.float32(weight), weight
+            yield Shown(shown / np.float32(weight), weight, number % JUDGES_EVERY == 0)
 
 
 def has_content(frame: Array) -> bool:

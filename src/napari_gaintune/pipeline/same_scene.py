@@ -85,31 +85,48 @@ class Blocks(NamedTuple):
         return Slope(value, np.divide(scatter, power**2, out=np.full_like(power, np.inf), where=power > 0))
 
 
-def mean_of_followers(denoised: Array, frames: Iterable[tuple[Float32, float]]) -> Float32:
-    """The mean of the aligned frames, each only where it shows as much of a frame's structure as the best of them does.
+class Shown(NamedTuple):
+    """An aligned frame, (h, w), NaN where it is not known; its weight in a mean; whether it judges or is learned from."""
 
-    ``denoised`` (h, w) is what the network made of the frame. ``frames`` are the others, of the same brightness and unit,
-    NaN where they are not known, each with the weight it has in the mean (an exposure twice as long: 2); they are gone
-    through twice. Where a part of the scene moves or changes, some frames show it as this one does and some do not, and
-    these would blur the mean: a slope below ``FOLLOWS_FROM`` of the largest one leaves its frame out. Against the largest
-    and not against 1: where the network invents, no frame follows it, and all are wanted.
+    frame: Float32
+    weight: float
+    judges: bool = False
+
+
+def means_of_followers(denoised: Array, frames: Iterable[Shown]) -> tuple[Float32, Float32, Float32]:
+    """The means of the frames to learn from, of those that judge, and of all.
+
+    Each frame counts only where it shows as much of a frame's structure as the best of them does. ``denoised`` (h, w) is
+    what the network made of that frame. ``frames`` are the others, of its brightness and unit; an exposure twice as long
+    has a weight of 2. They are gone through twice. Where a part of the scene moves or changes, some frames show it as this
+    one does and some do not, and these would blur the mean: a slope below ``FOLLOWS_FROM`` of the largest one leaves its
+    frame out. Against the largest and not against 1: where the network invents, no frame follows it, and all are wanted.
 
     Frames that were chosen for how their noise agrees with the network would lead it to believe itself. So a block of pixels
-    is judged by its neighbours: black ones by white ones, white ones by black ones, as on a chess board. (h, w) float32, NaN
-    where no frame is known.
+    is judged by its neighbours: black ones by white ones, white ones by black ones, as on a chess board. (h, w) float32
+    each, NaN where no such frame is known.
     """
     colours = _chess_board(denoised.shape)
-    slopes = [_slopes(Blocks.of(denoised, frame, FINE_PX), colours) for frame, _ in frames]
+    slopes = [_slopes(Blocks.of(denoised, one.frame, FINE_PX), colours) for one in frames]
     surest = [reduce(_surer, of_window) for of_window in zip(*slopes, strict=True)]
-    total, weights = np.zeros(denoised.shape), np.zeros(denoised.shape)
-    for (frame, weight), found in zip(frames, slopes, strict=True):
-        good = np.isfinite(frame)
+    totals, weights = (np.zeros((2, *denoised.shape)) for _ in range(2))
+    for one, found in zip(frames, slopes, strict=True):
+        good = np.isfinite(one.frame)
         lags = [slope.is_below(FOLLOWS_FROM, best) for slope, best in zip(found, surest, strict=True)]
         for colour, judged in zip(reversed(colours), np.split(np.array(lags), 2), strict=True):
             good &= ~_in_pixels(judged.any(axis=0) & colour, denoised.shape)
-        total += np.where(good, frame, 0) * weight
-        weights += good * weight
-    mean: Float64 = np.divide(total, weights, out=np.full(denoised.shape, np.nan), where=weights > 0)
+        totals[int(one.judges)] += np.where(good, one.frame, 0) * one.weight
+        weights[int(one.judges)] += good * one.weight
+    (learned, judging), (of_learned, of_judging) = totals, weights
+    return (
+        _mean(learned, of_learned),
+        _mean(judging, of_judging),
+        _mean(learned + judging, of_learned + of_judging),
+    )
+
+
+def _mean(total: Float64, weight: Float64) -> Float32:
+    mean: Float64 = np.divide(total, weight, out=np.full(total.shape, np.nan), where=weight > 0)
     return mean.astype(np.float32)
 
 

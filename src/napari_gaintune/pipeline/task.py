@@ -95,4 +95,8 @@ class Tasks:
         usable = [(frame, shown) for frame, shown in zip(noisy, found, strict=True) if shown is not None]
         if not usable:
             return None
-        return Frames.of_one_place([one for one, _ in usable], [one for _, one in usable], CROP_MARGIN_PX, chance)
+        frames, references = zip(*usable, strict=True)
+        learned, judging, every = ([one for one in of if one is not None] for of in zip(*references, strict=True))
+        if len(learned) == len(judging) == len(frames):
+            return Frames.judged_by(judging, frames, learned, CROP_MARGIN_PX)
+        return Frames.of_one_place(frames, every, CROP_MARGIN_PX, chance)
