@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 from scipy.ndimage import gaussian_filter
+from scipy.ndimage import shift as subpixel
 
 from napari_gaintune import denoise
 from napari_gaintune.errors import SettingError
@@ -15,7 +16,7 @@ from napari_gaintune.image import ArraySeries, Calibration, Float32
 from napari_gaintune.noise.intensity import IntensityScale
 from napari_gaintune.pipeline.config import DenoiseConfig
 from napari_gaintune.pipeline.job import DenoiseJob
-from napari_gaintune.pipeline.nearby import AlignedFrames, Nearby, shifted, window
+from napari_gaintune.pipeline.nearby import AlignedFrames, Nearby, moved_by, shifted, window
 from napari_gaintune.pipeline.reports import FrameReport
 from napari_gaintune.pipeline.same_scene import Shown, brightness, means_of_followers, moved, shows_another
 
@@ -32,6 +33,10 @@ def part(whole: Float32, y: int, x: int) -> Float32:
     return whole[MARGIN - y : MARGIN - y + SIDE, MARGIN - x : MARGIN - x + SIDE]
 
 
+def part_of(whole: Float32) -> Float32:
+    return whole[MARGIN : MARGIN + SIDE, MARGIN : MARGIN + SIDE].clip(0)
+
+
 def test_the_average_is_of_the_others_aligned(rng: np.random.Generator) -> None:
     """Its error is that of the mean of its frames' noise, and it knows nothing of the frame's own noise."""
     whole, drifts = scene(rng), [(0, 0), (2, -1), (3, 1), (5, 0), (4, 2), (6, 3), (7, 3)]
@@ -42,6 +47,32 @@ def test_the_average_is_of_the_others_aligned(rng: np.random.Generator) -> None:
     error, noise = (average - clean[3])[inner], (counts[3] - clean[3])[inner]
     assert np.var(error) == pytest.approx(DOSE / 4, rel=6 * (2 / error.size) ** 0.5)
     assert abs(np.mean(error * noise)) < 6 * error.std() * noise.std() / error.size**0.5
+
+
+@pytest.mark.parametrize("part", [(0.0, 0.0), (0.5, -0.3), (-0.2, 0.4)])
+def test_a_frame_is_placed_to_parts_of_a_pixel(part: tuple[float, float], rng: np.random.Generator) -> None:
+    """An error would be common to all others. By Cramer and Rao it is at best 0.03 px here.
+
+    20,000 px with a structure of variance 100 in noise of 45, of wave numbers of some 1 / (4 sqrt(2)) to the pixel.
+    """
+    whole = 20 * scene(rng)
+    home = subpixel(whole, (3 + part[0], -2 + part[1]), order=5)
+    counts = rng.poisson(np.stack([part_of(home if k == 4 else whole) for k in range(9)]))
+    aligned = AlignedFrames.around(ArraySeries(counts), 4, 4)
+    assert len(set(aligned.shifts_px.values())) == 1
+    placed = np.array(list(aligned.shifts_px.values())).mean(axis=0) + aligned.rest_px
+    assert placed == pytest.approx((3 + part[0], -2 + part[1]), abs=5 * 0.03)
+
+
+def test_an_average_is_moved_by_a_part_of_a_pixel_where_it_is_known(rng: np.random.Generator) -> None:
+    image = scene(rng, SIDE)
+    image[:, :10] = np.nan
+    found = moved_by(image, (0.25, -0.4))
+    assert np.isnan(found[:, :10]).all()
+    expected = subpixel(np.nan_to_num(image, nan=float(np.nanmean(image))), (0.25, -0.4), order=5)
+    inner = (slice(5, -5), slice(20, -5))
+    assert np.std((found - expected)[inner]) < 0.01 * np.nanstd(image)
+    assert np.isnan(moved_by(np.full((SIDE, SIDE), np.nan, dtype=np.float32), (0.1, 0.1))).all()
 
 
 def test_where_no_frame_overlaps_nothing_is_known(rng: np.random.Generator) -> None:

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
+from scipy.ndimage import shift
 from torch import Tensor
 
 from ..errors import SettingError
@@ -50,8 +51,10 @@ class Nearby:
         not change it there, where nobody would notice.
         """
         frame, seen = noisy.numpy(), denoised.numpy()
-        others = _AsBright(AlignedFrames.around(self.series, index, self.reach, self.halt), scale, self.binning, frame)
-        learned, judging, every = means_of_followers(seen, others)
+        aligned = AlignedFrames.around(self.series, index, self.reach, self.halt)
+        means = means_of_followers(seen, _AsBright(aligned, scale, self.binning, frame))
+        rest = (aligned.rest_px[0] / self.binning, aligned.rest_px[1] / self.binning)
+        learned, judging, every = (moved_by(mean, rest) for mean in means)
         if np.isfinite(every).mean() < LEAST_KNOWN:
             return None
         is_shown = np.isfinite(every) & ~moved(frame, every) & ~shows_another(seen, every)
@@ -75,10 +78,14 @@ class References(NamedTuple):
 
 @dataclass(frozen=True)
 class AlignedFrames:
-    """Frames of a series, each moved by whole pixels to lie on one of them; read anew whenever they are gone through."""
+    """Frames of a series, each moved by whole pixels to lie on one of them; read anew whenever they are gone through.
+
+    ``rest_px`` (y, x) is what all of them are still to be moved by, less than a pixel.
+    """
 
     series: FrameSeries
     shifts_px: dict[int, tuple[int, int]]
+    rest_px: tuple[float, float]
     halt: Callable[[], None]
 
     @classmethod
@@ -87,17 +94,24 @@ class AlignedFrames:
     ) -> AlignedFrames:
         """Up to ``reach`` frames before and after frame ``index``.
 
-        Constant frames are left out, and the series ends where its last axis of frames does: what follows there is
-        another place.
+        That one is placed last, on the average of all others: an error of its place is common to them all, and would be
+        learned. Constant frames are left out, and the series ends where its last axis of frames does: what follows there
+        is another place.
         """
         running, drifts = RunningReference(series.shape[-2:]), {}
         for number in window(series.shape, index, reach):
             halt()
             frame = series.frame(number)
-            if number == index or has_content(frame):
+            if number != index and has_content(frame):
                 drifts[number] = running.add(frame)
-        home = drifts.pop(index)
-        return cls(series, {number: (home[0] - y, home[1] - x) for number, (y, x) in drifts.items()}, halt)
+        if not drifts:
+            return cls(series, {}, (0.0, 0.0), halt)
+        nearest = sorted(drifts, key=lambda number: abs(number - index))[:2]
+        y, x = (round(float(np.mean([drifts[number][axis] for number in nearest]))) for axis in (0, 1))
+        home = running.locate(series.frame(index), (y, x))
+        whole = (round(home[0]), round(home[1]))
+        shifts = {number: (whole[0] - y, whole[1] - x) for number, (y, x) in drifts.items()}
+        return cls(series, shifts, (home[0] - whole[0], home[1] - whole[1]), halt)
 
     def __iter__(self) -> Iterator[tuple[int, Float32]]:
         """Its number, and (h, w) float32 in the input's unit, NaN where it does not overlap."""
@@ -133,6 +147,19 @@ def shifted(frame: Array, down: int, right: int) -> Float32:
     to, of = zip(*(_overlap(by, length) for by, length in zip((down, right), frame.shape, strict=True)), strict=True)
     result[to] = frame[of]
     return result
+
+
+def moved_by(mean: Float32, rest_px: tuple[float, float]) -> Float32:
+    """An average moved by a part of a pixel (cubic splines), (h, w); NaN where it was, or where next to nothing is known.
+
+    Its noise becomes correlated, which a target's may be.
+    """
+    known = np.isfinite(mean)
+    if not known.any():
+        return mean
+    filled = np.where(known, mean, mean[known].mean())
+    result: Float32 = shift(filled, rest_px, order=3, mode="nearest")
+    return np.where(known, result, np.nan).astype(np.float32)
 
 
 def _overlap(by: int, length: int) -> tuple[slice, slice]:

@@ -89,16 +89,30 @@ class RunningReference:
         mean: npt.NDArray[np.float64] = np.divide(total - np.where(good, frame, 0), others, out=out, where=others > 0)
         return mean.astype(np.float32)
 
+    def locate(self, frame: Array, near: tuple[int, int]) -> tuple[float, float]:
+        """The drift (y, x) of a frame, (h, w), that is not added, to parts of pixels; expected to be about ``near``."""
+        evidence = self._evidence(frame, near)
+        row, column = np.unravel_index(int(evidence.argmax()), self.shape)
+        across = np.roll(evidence, (1 - row, 1 - column), (0, 1))  # the peak at (1, 1)
+        y, x = (fft.fftfreq(length, 1 / length) for length in self.shape)
+        return near[0] + y[row] + _vertex(across[:3, 1]), near[1] + x[column] + _vertex(across[1, :3])
+
     def _register(self, frame: Array) -> tuple[int, int]:
         before = self.drifts_px[-1]
+        evidence = self._evidence(frame, before)
+        row, column = np.unravel_index(int(evidence.argmax()), self.shape)
+        y, x = (fft.fftfreq(length, 1 / length) for length in self.shape)
+        return before[0] + round(y[row]), before[1] + round(x[column])
+
+    def _evidence(self, frame: Array, before: tuple[int, int]) -> npt.NDArray[np.float64]:
+        """Log-probability of every shift of ``frame`` from the place of another, (h, w), zero shift first."""
         self._grow(before)
         total, count = self._at(before)
         mean = np.divide(total, count, out=np.full(self.shape, np.nan), where=count > 0)
         evidence = shift_log_likelihood(self._spectrum(mean), self._spectrum(frame), self.shape)
         y, x = (fft.fftfreq(length, 1 / length) for length in self.shape)
         evidence -= np.add.outer(y**2, x**2) / (2 * self.drift_step_px**2)
-        row, column = np.unravel_index(int(evidence.argmax()), self.shape)
-        return before[0] + round(y[row]), before[1] + round(x[column])
+        return evidence
 
     def _spectrum(self, image: Array) -> npt.NDArray[np.complex128]:
         """Fourier coefficients without mean and borders: an edge must not be what is aligned."""
@@ -139,6 +153,13 @@ def shift_log_likelihood(
     spread = np.maximum(noise + average_noise * known, np.finfo(float).tiny)
     product: npt.NDArray[np.float64] = fft.irfft2(np.conj(average) * known * frame / spread, s=shape)
     return product * (shape[0] * shape[1])
+
+
+def _vertex(values: npt.NDArray[np.float64]) -> float:
+    """Where a parabola through three values at -1, 0 and 1, the middle one the largest, has its peak."""
+    before, at, after = (float(value) for value in values)
+    bend = before - 2 * at + after
+    return (before - after) / (2 * bend) if bend < 0 else 0.0
 
 
 class ReferenceStack:
