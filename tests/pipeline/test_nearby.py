@@ -11,7 +11,7 @@ from scipy.ndimage import gaussian_filter
 from scipy.ndimage import shift as subpixel
 
 from napari_gaintune import denoise
-from napari_gaintune.errors import SettingError
+from napari_gaintune.errors import ImageError, SettingError
 from napari_gaintune.image import ArraySeries, Calibration, Float32
 from napari_gaintune.noise.intensity import IntensityScale
 from napari_gaintune.pipeline.config import DenoiseConfig
@@ -216,6 +216,22 @@ def test_nothing_is_shown_by_blank_frames_alone(blank: float, rng: np.random.Gen
 
 def test_without_frames_nothing_is_known() -> None:
     assert np.isnan(mean_of_followers(np.ones((SIDE, SIDE)), [])).all()
+
+
+@pytest.mark.parametrize("error", [OSError("the disk was pulled out"), ImageError("the file ends early")])
+def test_frames_that_cannot_be_read_are_left_out(error: Exception, rng: np.random.Generator) -> None:
+    series = ArraySeries(rng.poisson(scene(rng, SIDE), (4, SIDE, SIDE)))
+    read = series.frame
+
+    def broken(index: int) -> np.ndarray[Any, Any]:
+        if index == 2:
+            raise error
+        return read(index)
+
+    series.frame = broken  # type: ignore[method-assign]
+    assert [number for number, _ in AlignedFrames.around(series, 1, 4)] == [0, 3]
+    with pytest.raises(type(error)):
+        AlignedFrames.around(series, 2, 4)
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ import torch
 from scipy.ndimage import shift
 from torch import Tensor
 
-from ..errors import SettingError
+from ..errors import GaintuneError, SettingError
 from ..image import Array, Float32, FrameSeries
 from ..noise.intensity import IntensityScale
 from .binning import binned
@@ -95,14 +95,14 @@ class AlignedFrames:
         """Up to ``reach`` frames before and after frame ``index``.
 
         That one is placed last, on the average of all others: an error of its place is common to them all, and would be
-        learned. Constant frames are left out, and the series ends where its last axis of frames does: what follows there
-        is another place.
+        learned. Constant frames and those that cannot be read are left out, and the series ends where its last axis of
+        frames does: what follows there is another place.
         """
         running, drifts = RunningReference(series.shape[-2:]), {}
         for number in window(series.shape, index, reach):
             halt()
-            frame = series.frame(number)
-            if number != index and has_content(frame):
+            frame = readable(series, number) if number != index else None
+            if frame is not None and has_content(frame):
                 drifts[number] = running.add(frame)
         if not drifts:
             return cls(series, {}, (0.0, 0.0), halt)
@@ -134,6 +134,14 @@ class _AsBright:
             shown = self.scale.to_model(binned(one, self.binning))
             weight = brightness(shown, self.frame)
             yield Shown(shown / np.float32(weight), weight, number % JUDGES_EVERY == 0)
+
+
+def readable(series: FrameSeries, number: int) -> Array | None:
+    """The frame, None where it cannot be read: that is told when its own turn comes, and must not cost its neighbours."""
+    try:
+        return series.frame(number)
+    except (GaintuneError, OSError):
+        return None
 
 
 def has_content(frame: Array) -> bool:
