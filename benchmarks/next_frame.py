@@ -27,7 +27,7 @@ from napari_gaintune.evaluation.metrics import psnr
 from napari_gaintune.examples import example_path, example_truth
 from napari_gaintune.image import Float32
 from napari_gaintune.io import open_series
-from napari_gaintune.pipeline.evaluate import trials
+from napari_gaintune.pipeline.evaluate import spread, trials
 
 OBJECTIVES = ("resampling", "next-frame")
 FRAMES, BORDER_PX = 17, 12  # around the line between the halves, scored in neither
@@ -107,10 +107,11 @@ def unseen(options: argparse.Namespace, blur_px: float) -> None:
             print(f"{kind}, {of}, {objective}: {change:+.2f} dB", flush=True)
     for objective, found in changes.items():
         gains = [change for change, _ in found]
+        mean, deviation = spread(gains)
         by_material = {name: np.mean([change for change, of in found if of == name]) for _, name in found}
         worst = min(by_material, key=by_material.__getitem__)
         print(
-            f"{kind}, {len(found)} images, {objective}: {np.mean(gains):+.2f} ± {np.std(gains, ddof=1):.2f} dB, worst image "
+            f"{kind}, {len(found)} images, {objective}: {mean:+.2f} ± {deviation:.2f} dB, worst image "
             f"{min(gains):+.2f}, worst material {worst} {by_material[worst]:+.2f}",
             flush=True,
         )
