@@ -37,7 +37,8 @@ class NextFrame(ErrorToReference):
 
     An unbiased estimate of the true error, up to a constant, where the scene stands still and the noise of different
     frames is independent: within a frame it may be correlated in any way. The variance of a mean of n frames is an nth, so
-    that of all objectives this one is misled least. Where the scene moves it learns the blur.
+    that of all objectives this one is misled least. What the average shows of a scene that moves is learned, too: it must
+    be made of frames that show this one's (pipeline.nearby).
     """
 
     name: str = field(default="next-frame", repr=False)
