@@ -80,7 +80,7 @@ def as_text(report: NoiseReport) -> str:
 
 def as_command(image: Path, report: NoiseReport) -> str:
     """The recommended settings as a command to copy; detector gain and offset where they are measured well enough."""
-    asked = [] if report.recommended.objective == "auto" else [f"--objective {report.recommended.objective}"]
+    asked: list[str] = []  # the objective is auto, which suits every report
     if report.detector and report.detector_is_sure:
         asked += [f"--detector-gain {report.detector.detector_gain:.4g}"]
         asked += [f"--detector-offset {report.detector.detector_offset:.4g}"] if report.has_offset else []
