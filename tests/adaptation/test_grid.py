@@ -44,6 +44,8 @@ def test_every_other_cell_is_let_through() -> None:
     assert set(get_args(NoiseName)) == {"auto", *NOISES}
     for name in get_args(ObjectiveName):
         for parameters in PARAMETERS:
+            if (parameters, name) == ("input-offset", "next-frame"):
+                continue  # each pixel would learn the target by heart: refused above
             for unit in ("electrons", "unit"):
                 check_cell(Cell(parameters, name, is_blind=True, has_heads=True, has_ain=True, intensity_unit=unit))
 
