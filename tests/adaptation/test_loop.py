@@ -157,6 +157,25 @@ class Push(JudgesItself):
         return PixelLoss(sign * denoise(crop.noisy), crop.targets)
 
 
+def test_a_frame_no_larger_than_a_crop_begins_at_every_place_of_a_square() -> None:
+    """Of a batch all alike, since they are one array; a network without squares sees the whole frame each time."""
+    frame = torch.arange(30 * 40.0).view(30, 40)
+    frames = Frames.build([frame, frame + 1], None, 4, Generator().manual_seed(0))
+    seen = set()
+    for seed in range(40):
+        crop = frames.random_crops(32, 3, Generator().manual_seed(seed), CPU, fold=2)
+        windows = {
+            (place.rows.start, place.rows.stop, place.columns.stop - place.columns.start) for place in crop.windows
+        }
+        assert len({start for start, _, _ in windows}) == 1
+        assert all(stop == 30 and width == 32 for _, stop, width in windows)
+        seen |= {start for start, _, _ in windows}
+        for place, noisy in zip(crop.windows, crop.noisy[:, 0], strict=True):
+            assert torch.equal(noisy, (frame + place.frame)[place.rows, place.columns])
+    assert seen == {0, 1}
+    assert frames.random_crops(32, 3, Generator().manual_seed(1), CPU).noisy.shape == (3, 1, 30, 32)
+
+
 @pytest.mark.parametrize("kind", SMALL)
 def test_a_gradient_of_chance_moves_next_to_nothing(kind: str) -> None:
     """A steady gradient moves a gain by the learning rate a step, but for the first step, which only listens."""

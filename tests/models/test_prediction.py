@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from napari_gaintune.models.networks import Network
-from napari_gaintune.models.prediction import predict, predict_turned, spans
+from napari_gaintune.models.prediction import predict, predict_shifted, predict_turned, spans
 
 from .test_networks import SMALL, make
 
@@ -66,3 +66,27 @@ def test_the_mean_of_all_orientations_turns_with_the_frame(name: str) -> None:
     torch.testing.assert_close(predict_turned(network, frame.flip(0)), mean.flip(0), **close)
     if not network.is_blind:  # a blind one looks from four sides by itself
         assert not torch.allclose(predict(network, frame.flip(0)), predict(network, frame).flip(0), **close)
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_shifts_are_averaged_where_a_network_gives_squares(name: str) -> None:
+    network, frame = make(name), torch.rand(48, 65)
+    mean, single = predict_shifted(network, frame), predict(network, frame)
+    shifts = [(down, right) for down in range(network.fold) for right in range(network.fold)]
+    parts = [predict(network, frame[down:, right:].contiguous())[5 - down, 7 - right] for down, right in shifts]
+    # four float32 numbers added in another order: a unit or two in the last place, 2**-23
+    torch.testing.assert_close(mean[5, 7], torch.stack(parts).mean(), rtol=4 * 2**-23, atol=0)
+    assert torch.equal(mean[0, 0], single[0, 0])  # no shifted frame has the first pixel
+    assert torch.equal(mean, single) == (len(parts) == 1)
+
+
+def test_the_mean_of_all_shifts_does_not_know_the_squares() -> None:
+    """Without pooling it shifts with the frame, wherever no edge is felt; a single prediction does not."""
+    network, frame = make("dncnn, folded"), torch.rand(64, 64)
+    radius = network.receptive_field_radius + 2
+    inner = slice(radius, -radius)
+    for prediction, knows in ((predict_shifted, False), (predict, True)):
+        shifted = prediction(network, frame[1:, 1:].contiguous())[inner, inner]
+        difference = (shifted - prediction(network, frame)[1:, 1:][inner, inner]).abs().max()
+        # the same sums in another order: some units in the last place of values around 1
+        assert (difference > 64 * 2**-23) == knows

@@ -144,7 +144,7 @@ def test_an_image_of_two_kinds_counts_for_both(folder: Path) -> None:
 def test_settings_and_versions_are_told_apart(folder: Path, dncnn: str) -> None:
     """A score that was made under other settings, or by another version, is made again."""
     known = list(evaluate(folder, [dncnn], (0.5,), steps=0, images=1))
-    asked = list(evaluate(folder, [dncnn], (0.5,), steps=0, images=1, known=known, orientations="eight"))
+    asked = list(evaluate(folder, [dncnn], (0.5,), steps=0, images=1, known=known, averaging="orientations"))
     differ = {score.method for score, before in zip(asked, known, strict=True) if score != before}
     assert differ == {dncnn}
     older = [replace(score, psnr_db=0.0, program="0.0.1") for score in known]

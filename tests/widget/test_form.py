@@ -78,7 +78,7 @@ def test_long_paths_in_messages_are_broken() -> None:
         ("steps", 7), ("learning_rate", 0.00125), ("crop_size_px", 96), ("noise", "gaussian"),
         ("noise_sd", 1.5), ("frames", "2:9"), ("frames", "all"), ("series", "shared"), ("detector_gain", 116.25),
         ("detector_offset", -3.5), ("nonfinite", "fill"), ("precision", "bfloat16"), ("device", "cpu"), ("seed", 2**31 - 1),
-        ("model", "/somewhere/other.safetensors"), ("orientations", "eight"),
+        ("model", "/somewhere/other.safetensors"), ("averaging", "orientations"),
     ],
 )  # fmt: skip
 def test_what_is_set_is_what_runs(name: str, value: object, bench: Bench) -> None:

@@ -59,13 +59,19 @@ class Frames:
             noisy, references, [torch.zeros(frame.shape, dtype=torch.bool) for frame in noisy], margin_px, judging
         )
 
-    def random_crops(self, size_px: int, count: int, generator: Generator, device: torch.device) -> Crop:
-        """``count`` crops from frames and places drawn at random; their targets are the pixels not held out."""
+    def random_crops(self, size_px: int, count: int, generator: Generator, device: torch.device, fold: int = 1) -> Crop:
+        """``count`` crops from frames and places drawn at random; their targets are the pixels not held out.
+
+        A frame that is no larger than a crop begins at any of the places it can have on squares of ``fold`` pixels, so
+        that noise is not learned by heart as a pattern of these.
+        """
+        left_out = [_draw(fold, generator) if fold > 1 and n <= size_px else 0 for n in self.noisy[0].shape]
         windows = []
         for _ in range(count):
             index = _draw(len(self.noisy), generator)
             rows, columns = (
-                slice_at(_draw(max(1, n - size_px + 1), generator), size_px, n) for n in self.noisy[index].shape
+                slice_at(first + _draw(max(1, n - size_px + 1), generator), min(size_px, n - first), n)
+                for n, first in zip(self.noisy[index].shape, left_out, strict=True)
             )
             windows.append(Window(index, rows, columns))
         return self._cut(windows, device, held_out=False)

@@ -67,7 +67,7 @@ def adapt(
     while not (is_done := step >= config.steps or best.is_over(step)) and not stop():
         step += 1
         handle.load(average.iterate)
-        crop = frames.random_crops(size_px, config.crops_per_step, generator, device)
+        crop = frames.random_crops(size_px, config.crops_per_step, generator, device, handle.network.fold)
         optimiser.zero_grad(set_to_none=True)
         loss = _backward(handle, objective.at(step / config.steps), crop, generator)
         clear = share.update([moved.grad for moved in handle.movable if moved.grad is not None])

@@ -33,6 +33,7 @@ def evaluate(
     dose: Annotated[tuple[float, ...], Parameter(consume_multiple=True)] = (0.1, 0.45, 2.0, 10.0),
     steps: int = 60,
     objective: Annotated[tuple[str, ...], Parameter(consume_multiple=True)] = ("auto",),
+    averaging: str = "shifts",
     limit: int = 0,
     device: str = "auto",
     scores: Path | None = None,
@@ -56,6 +57,8 @@ def evaluate(
         Of GainTuning on each frame; 0: pre-trained only.
     objective
         One or more, each in a row of its own; see napari-gaintune denoise.
+    averaging
+        shifts, orientations or none; see napari-gaintune denoise.
     limit
         Only the first so many images; 0: all.
     device
@@ -74,7 +77,7 @@ def evaluate(
     known = read_scores(scores) if scores else []
     kept, done = {score.key for score in known}, []
     with Interrupts() as asked, tqdm(total=planned, unit="score") as bar:
-        for score in run(images, models, dose, steps, objective, limit, known, device=device):
+        for score in run(images, models, dose, steps, objective, limit, known, device=device, averaging=averaging):
             done.append(score)
             if scores and score.key not in kept:
                 keep(score, scores)

@@ -30,6 +30,24 @@ def predict(network: Network, frame: Tensor, tile_px: int = TILE_PX) -> Tensor:
     return out
 
 
+def predict_shifted(network: Network, frame: Tensor, tile_px: int = TILE_PX) -> Tensor:
+    """The mean of the predictions with the frame at each place it can have on the network's squares; as ``predict``.
+
+    A network that gives squares of ``fold`` pixels as channels of one never learns that these are pixels alike: what it
+    makes of noise, and what is tuned to one frame, differs between them, as a faint grid. Shifted by a pixel the grid is
+    the other way round, and is averaged away (cycle spinning; Coifman and Donoho 1995). Of a network without squares it
+    is the one prediction, to the bit. A shift leaves out the first rows and columns, which are the mean of fewer.
+    """
+    if network.fold == 1:
+        return predict(network, frame, tile_px)
+    total, count = torch.zeros_like(frame), torch.zeros_like(frame)
+    for down in range(network.fold):
+        for right in range(network.fold):
+            total[down:, right:] += predict(network, frame[down:, right:].contiguous(), tile_px)
+            count[down:, right:] += 1
+    return total / count
+
+
 def predict_turned(network: Network, frame: Tensor, tile_px: int = TILE_PX) -> Tensor:
     """The mean of the eight predictions of ``frame`` turned by 90 degrees and mirrored, each turned back; as ``predict``.
 
@@ -46,7 +64,7 @@ def predict_turned(network: Network, frame: Tensor, tile_px: int = TILE_PX) -> T
     return total / 8
 
 
-PREDICTIONS = {"one": predict, "eight": predict_turned}
+AVERAGING = {"shifts": predict_shifted, "orientations": predict_turned, "none": predict}
 
 
 def _fill_in_tiles(out: Tensor, network: Network, prepared: Tensor, tile_px: int) -> None:

@@ -26,9 +26,10 @@ class DenoiseConfig(AdaptationConfig):
         description="auto: pixels finer than the model knows are binned for it, and the result is interpolated back.",
         json_schema_extra={"advanced": True},
     )  # fmt: skip
-    orientations: Literal["one", "eight"] = Field(
-        "one", title="Orientations",
-        description="eight: the mean of the results for the frame turned and mirrored: a little better, 8 times as long.",
+    averaging: Literal["shifts", "orientations", "none"] = Field(
+        "shifts", title="Averaging",
+        description="What a result is the mean of. shifts: the frame's places on the network's squares of 2 px, four times "
+        "as long; orientations: the frame turned and mirrored, eight times; none: one prediction.",
         json_schema_extra={"advanced": True},
     )  # fmt: skip
     frames: str = Field(

@@ -18,7 +18,7 @@ from ..errors import ImageError
 from ..image import Float32, FrameSeries
 from ..models.catalogue import load_denoiser
 from ..models.device import choose_device, choose_precision, memory_errors_named
-from ..models.prediction import PREDICTIONS, predict
+from ..models.prediction import AVERAGING
 from .adapted_state import check_saving, save_state, starting_state
 from .binning import binning_for, unbinned
 from .clock import Clock
@@ -165,7 +165,7 @@ class DenoiseJob:
         self, handle: Handle, loaded: list[Loaded], clock: Clock, stop: Stop
     ) -> Generator[Report, None, _Adapted]:
         """Adapt to the loaded frames, the first of which is shown in previews."""
-        first, denoise = loaded[0], PREDICTIONS[self.config.orientations]
+        first = loaded[0]
         if self.config.steps == 0:
             return _Adapted()
 
@@ -176,7 +176,7 @@ class DenoiseJob:
         @cache
         def look(place: int) -> Tensor:
             halt()
-            return denoise(handle.network, handle.seen(loaded[place].noisy, place))
+            return self._predict(handle, loaded[place], place)
 
         chance = random_stream(self.config.seed, first.index)
         try:
@@ -191,7 +191,7 @@ class DenoiseJob:
             preview = None
             if clock.preview_due():
                 with clock.making_preview():
-                    preview = self._on_input_grid(first, predict(handle.network, handle.seen(first.noisy)))
+                    preview = self._on_input_grid(first, self._predict(handle, first))
             clock.step_done(first.position, step.step)
             yield StepReport(
                 first.index, first.position, len(self.frames), step.step, self.config.steps, step.loss, step.change,
@@ -200,8 +200,7 @@ class DenoiseJob:
         return adapted
 
     def _finish(self, handle: Handle, loaded: Loaded, adapted: _Adapted) -> FrameReport:
-        denoised = PREDICTIONS[self.config.orientations](handle.network, handle.seen(loaded.noisy))
-        image = self._on_input_grid(loaded, denoised)
+        image = self._on_input_grid(loaded, self._predict(handle, loaded))
         last, notes = adapted.last, list(loaded.notes)
         per_pixel = float(loaded.noisy.mean()) / self.binning**2
         dose = per_pixel if self.denoiser.card.intensity_unit == "electrons" else None
@@ -217,6 +216,10 @@ class DenoiseJob:
             last.best_step > 0 or self.start is not None, "; ".join(notes), loaded.scale, adapted.objective, dose,
             cut_short=adapted.cut_short,
         )  # fmt: skip
+
+    def _predict(self, handle: Handle, loaded: Loaded, place: int = 0) -> Tensor:
+        """(h, w), in the model's unit; ``place``: of the frame among those that are adapted to together."""
+        return AVERAGING[self.config.averaging](handle.network, handle.seen(loaded.noisy, place))
 
     def _on_input_grid(self, loaded: Loaded, denoised: Tensor) -> Float32:
         """A denoised frame (h, w) in the model's unit, as the input has it: its unit, its pixels."""

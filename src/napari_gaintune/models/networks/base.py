@@ -17,12 +17,14 @@ class Network(nn.Module):
     ``receptive_field_radius`` is the farthest an input pixel can be from an output pixel that it changes, in px along
     an axis; ``stride`` the period in px with which the network is shift-equivariant (2**levels with pooling, else 1);
     ``frame_window_px`` is the side of the windows in which ``whole_frame`` looks at the frame, 0 where it does not;
+    ``fold`` is the side of the squares of pixels that it gives as channels of one, 1 where it gives pixels one by one;
     ``is_blind`` says that an output pixel never depends on the input pixel at its own place. ``compute_dtype`` bfloat16
     computes the inner layers in bfloat16, channels last; input, output and weights stay float32.
     """
 
     receptive_field_radius: int
     stride: int = 1
+    fold: int = 1
     is_blind: bool = False
     frame_window_px: int = 0
     compute_dtype: torch.dtype = torch.float32

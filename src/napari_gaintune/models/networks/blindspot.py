@@ -58,6 +58,7 @@ class BlindSpotUNet(Network):
     ) -> None:
         super().__init__()
         self.one_place = OnePlaceUNet(width, levels, widest, bragg_px, guided)
+        self.fold = SIDE
         self.stride = self.one_place.stride
         self.frame_window_px = self.one_place.frame_window_px
         self.receptive_field_radius = self.one_place.receptive_field_radius
