@@ -157,23 +157,45 @@ class Push(JudgesItself):
         return PixelLoss(sign * denoise(crop.noisy), crop.targets)
 
 
-def test_a_frame_no_larger_than_a_crop_begins_at_every_place_of_a_square() -> None:
-    """Of a batch all alike, since they are one array; a network without squares sees the whole frame each time."""
-    frame = torch.arange(30 * 40.0).view(30, 40)
-    frames = Frames.build([frame, frame + 1], None, 4, Generator().manual_seed(0))
-    seen = set()
-    for seed in range(40):
-        crop = frames.random_crops(32, 3, Generator().manual_seed(seed), CPU, fold=2)
-        windows = {
-            (place.rows.start, place.rows.stop, place.columns.stop - place.columns.start) for place in crop.windows
-        }
-        assert len({start for start, _, _ in windows}) == 1
-        assert all(stop == 30 and width == 32 for _, stop, width in windows)
-        seen |= {start for start, _, _ in windows}
-        for place, noisy in zip(crop.windows, crop.noisy[:, 0], strict=True):
-            assert torch.equal(noisy, (frame + place.frame)[place.rows, place.columns])
-    assert seen == {0, 1}
-    assert frames.random_crops(32, 3, Generator().manual_seed(1), CPU).noisy.shape == (3, 1, 30, 32)
+@pytest.mark.parametrize("shapes", [[(30, 40)], [(30, 40), (30, 40)], [(32, 33), (50, 70)], [(33, 32)]])
+def test_a_frame_no_larger_than_a_crop_begins_at_every_place_of_a_square(shapes: list[tuple[int, int]]) -> None:
+    """In whole squares, and alike over a batch, which is one array; a network without squares sees what it saw."""
+    noisy = [torch.rand(shape) for shape in shapes]
+    frames, shortest = Frames.build(noisy, None, 4, Generator().manual_seed(0)), (32, min(w for _, w in shapes))
+    seen: tuple[set[int], set[int]] = (set(), set())
+    for seed in range(60):
+        crop = frames.random_crops(max(shortest), 3, Generator().manual_seed(seed), CPU, fold=2)
+        for place, pixels, targets in zip(crop.windows, crop.noisy[:, 0], crop.targets[:, 0], strict=True):
+            assert torch.equal(pixels, noisy[place.frame][place.rows, place.columns])
+            assert pixels.shape[0] % 2 == pixels.shape[1] % 2 == 0
+            inside = ~frames.held_out[place.frame][place.rows, place.columns]
+            if noisy[place.frame].shape == shapes[0]:  # nothing that the network would miss was cut off
+                assert torch.equal(targets, inside)
+        if len(shapes) == 1 or shapes[0] == shapes[1]:
+            for starts, cut in zip(seen, (crop.windows[0].rows, crop.windows[0].columns), strict=True):
+                starts.add(cut.start)
+    assert all(starts in (set(), {0, 1}) for starts in seen)
+    whole = frames.random_crops(min(min(shape) for shape in shapes), 1, Generator().manual_seed(1), CPU)
+    assert whole.noisy.shape[-2:] == (min(min(shape) for shape in shapes),) * 2
+
+
+def test_what_a_step_looks_at_is_every_place_of_a_frame_as_often() -> None:
+    """A blind-spot network gives one place of each square in a step, by flips, wherever the crop begins."""
+    noisy, network = noisy_frame()[:40, :48].contiguous(), make("blind-spot, 2 poolings")
+    frames = Frames.build([noisy], None, 4, Generator().manual_seed(0))
+    objective, chance, counts = objective_for(network, "blind-spot-architectural"), Generator().manual_seed(5), {}
+    for _ in range(400):
+        crop = frames.random_crops(64, 1, chance, CPU, fold=network.fold)
+        state = chance.get_state()
+        axes = [torch.rand((), generator=chance) < 0.5 for _ in range(2)]
+        chance.set_state(state)
+        objective.pixel_loss(network, crop, chance)
+        cuts = (crop.windows[0].rows, crop.windows[0].columns)
+        place = tuple((cut.stop - 1 if flipped else cut.start) % 2 for cut, flipped in zip(cuts, axes, strict=True))
+        counts[place] = counts.get(place, 0) + 1
+    # a quarter of 400 each, with a standard deviation of sqrt(400 * 3 / 16) = 8.7
+    assert len(counts) == 4
+    assert all(abs(count - 100) < 5 * 8.7 for count in counts.values())
 
 
 @pytest.mark.parametrize("kind", SMALL)

@@ -24,7 +24,7 @@ from napari_gaintune.models.prediction import predict_shifted
 from napari_gaintune.noise.models import Correlated, Poisson
 from napari_gaintune.pipeline.config import DenoiseConfig
 from napari_gaintune.pipeline.job import DenoiseJob
-from napari_gaintune.pipeline.reports import DoneReport, FrameReport, StepReport
+from napari_gaintune.pipeline.reports import DoneReport, FrameReport, Report, StepReport
 from napari_gaintune.pipeline.situation import Neighbours
 
 from ..adaptation.test_objectives import objectives_of
@@ -109,6 +109,49 @@ def test_eight_orientations_give_the_mean_of_all_of_them(dncnn: str, rng: np.ran
     back += [np.rot90(image.T, -turns) for turns, image in enumerate(single[4:])]
     # a float32 sum of eight in another order: a few units in the last place, 2**-23, of the largest
     np.testing.assert_allclose(mean, np.mean(back, axis=0), rtol=0, atol=16 * 2**-23 * np.abs(mean).max())
+
+
+@pytest.mark.parametrize("parameters", ["channel-gains", "input-offset"])
+def test_a_result_is_the_mean_of_shifts_and_a_preview_one_of_them(
+    parameters: str, tmp_path: Path, rng: np.random.Generator
+) -> None:
+    """On a frame that fits into a crop; what is shown before the first step is the mean."""
+    model = small_model(tmp_path, "UNet, folded")
+    counts = series(rng, 1)[0] * 100
+    settings = {
+        "model": model, "parameters": parameters, "objective": "sure", "steps": 4, "stopping": "fixed", "detector_gain": 100,
+        "precision": "float32", "learning_rate": 0.02,
+    }  # fmt: skip
+    images, firsts, lasts = {}, {}, {}
+    for averaging in ("shifts", "none"):
+        job = DenoiseJob(ArraySeries(counts[None]), DenoiseConfig(averaging=averaging, **settings))
+        reports = list(job.run(preview_interval_s=0))
+        steps = [report.preview for report in reports if isinstance(report, StepReport) and report.preview is not None]
+        firsts[averaging], lasts[averaging] = steps[0], steps[-1]
+        (images[averaging],) = [report.image for report in reports if isinstance(report, FrameReport)]
+        before = denoise(counts, averaging=averaging, **{**settings, "steps": 0}).image
+        assert np.array_equal(firsts[averaging], before)
+    assert not np.allclose(images["shifts"], images["none"], rtol=1e-4)
+    assert not np.allclose(images["shifts"], before, rtol=1e-4)
+    assert np.array_equal(lasts["shifts"], lasts["none"])  # the same state, shown by one prediction
+
+
+def test_stopped_before_its_first_step_a_frame_is_the_pretrained_result(
+    tmp_path: Path, rng: np.random.Generator
+) -> None:
+    counts = series(rng, 1)[0]
+    settings = {"model": small_model(tmp_path, "UNet, folded"), "detector_gain": 1, "precision": "float32"}
+    seen: list[Report] = []
+    for report in DenoiseJob(ArraySeries(counts[None]), DenoiseConfig(**settings)).run(stop=lambda: bool(seen)):
+        seen.append(report)
+    (frame,) = [report for report in seen if isinstance(report, FrameReport)]
+    assert frame.cut_short
+    assert not frame.adapted
+    assert np.array_equal(frame.image, denoise(counts, steps=0, **settings).image)
+    at_once = next(iter(DenoiseJob(ArraySeries(counts[None]), DenoiseConfig(**settings)).run(stop=lambda: True)))
+    assert isinstance(at_once, FrameReport)  # nothing was looked at before: the quickest there is
+    assert "a single prediction" in at_once.message
+    assert np.array_equal(at_once.image, denoise(counts, steps=0, averaging="none", **settings).image)
 
 
 def test_same_seed_same_bits_and_frames_do_not_depend_on_each_other(dncnn: str, rng: np.random.Generator) -> None:

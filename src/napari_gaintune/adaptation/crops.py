@@ -63,18 +63,27 @@ class Frames:
         """``count`` crops from frames and places drawn at random; their targets are the pixels not held out.
 
         A frame that is no larger than a crop begins at any of the places it can have on squares of ``fold`` pixels, so
-        that noise is not learned by heart as a pattern of these.
+        that noise is not learned by heart as a pattern of these; it is cut to whole squares then, so that a crop turned
+        round has all of its places too.
         """
-        left_out = [_draw(fold, generator) if fold > 1 and n <= size_px else 0 for n in self.noisy[0].shape]
+        rows, columns = (self._beginning(axis, size_px, generator, fold) for axis in (0, 1))
         windows = []
         for _ in range(count):
             index = _draw(len(self.noisy), generator)
-            rows, columns = (
-                slice_at(first + _draw(max(1, n - size_px + 1), generator), min(size_px, n - first), n)
-                for n, first in zip(self.noisy[index].shape, left_out, strict=True)
-            )
-            windows.append(Window(index, rows, columns))
-        return self._cut(windows, device, held_out=False)
+            cut = [
+                slice_at(first + _draw(max(1, n - size_px + 1), generator), length, n)
+                for n, (first, length) in zip(self.noisy[index].shape, (rows, columns), strict=True)
+            ]
+            windows.append(Window(index, *cut))
+        return self._cut(windows, device, held_out=False, fold=fold)
+
+    def _beginning(self, axis: int, size_px: int, generator: Generator, fold: int) -> tuple[int, int]:
+        """Where on the squares the crops of one step begin along an axis, and how long they are: of one batch all alike."""
+        shortest = min(frame.shape[axis] for frame in self.noisy)
+        if fold == 1 or size_px < shortest:
+            return 0, size_px
+        first = _draw(fold, generator)
+        return first, max(1, (shortest - first) // fold * fold)
 
     def validation_crops(
         self, size_px: int, generator: Generator, device: torch.device, held_out: bool = True
@@ -106,31 +115,34 @@ class Frames:
                 break
         return crops
 
-    def _cut(self, windows: Sequence[Window], device: torch.device, held_out: bool | None) -> Crop:
+    def _cut(self, windows: Sequence[Window], device: torch.device, held_out: bool | None, fold: int = 1) -> Crop:
         noisy = torch.stack([self.noisy[i][rows, columns] for i, rows, columns in windows])[:, None]
         pseudo = None
         if self.pseudo_clean is not None:
             pseudo = torch.stack([self.pseudo_clean[i][rows, columns] for i, rows, columns in windows])[:, None].to(
                 device
             )
-        targets = torch.stack([self._inner(i, rows, columns) for i, rows, columns in windows])[:, None]
+        targets = torch.stack([self._inner(i, rows, columns, fold) for i, rows, columns in windows])[:, None]
         if held_out is not None:
             chosen = [self.held_out[i][rows, columns] == held_out for i, rows, columns in windows]
             targets &= torch.stack(chosen)[:, None]
         return Crop(noisy.to(device), targets.to(device), pseudo, windows)
 
-    def _inner(self, index: int, rows: slice, columns: slice) -> Tensor:
-        """False near a cut edge, where the network misses neighbours that the frame has; True at the frame's own edge."""
+    def _inner(self, index: int, rows: slice, columns: slice, fold: int) -> Tensor:
+        """False near a cut edge, where the network misses neighbours that the frame has; True at the frame's own edge.
+
+        Less than a square of ``fold`` pixels cut off at the frame's own edge is not missed.
+        """
         height, width = self.noisy[index].shape
         inner = torch.ones(rows.stop - rows.start, columns.stop - columns.start, dtype=torch.bool)
         margin = max(1, min(self.margin_px, min(inner.shape) // 8))  # a small crop keeps half of its pixels and more
-        if rows.start > 0:
+        if rows.start >= fold:
             inner[:margin] = False
-        if rows.stop < height:
+        if rows.stop <= height - fold:
             inner[-margin:] = False
-        if columns.start > 0:
+        if columns.start >= fold:
             inner[:, :margin] = False
-        if columns.stop < width:
+        if columns.stop <= width - fold:
             inner[:, -margin:] = False
         return inner
 

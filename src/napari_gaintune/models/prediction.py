@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 
 import torch
@@ -11,9 +11,14 @@ from torch import Tensor
 from .networks import Network
 
 TILE_PX = 512
+Halt = Callable[[], None]  # asked before each tile; it raises what is to end a prediction
 
 
-def predict(network: Network, frame: Tensor, tile_px: int = TILE_PX) -> Tensor:
+def go_on() -> None:
+    """Nothing ends it."""
+
+
+def predict(network: Network, frame: Tensor, tile_px: int = TILE_PX, halt: Halt = go_on) -> Tensor:
     """The denoised frame, (h, w) float32 in the network's unit, on the frame's device; no gradients.
 
     What the network does with the whole frame at once it does first. Then tiles of at most ``tile_px`` squared are read
@@ -26,29 +31,29 @@ def predict(network: Network, frame: Tensor, tile_px: int = TILE_PX) -> Tensor:
         prepared = network.whole_frame(frame.to(network.device)[None, None])
         is_one_tile = max(frame.shape) <= tile_px
         with nullcontext() if is_one_tile else network.as_parts_of(prepared):
-            _fill_in_tiles(out, network, prepared, tile_px)
+            _fill_in_tiles(out, network, prepared, tile_px, halt)
     return out
 
 
-def predict_shifted(network: Network, frame: Tensor, tile_px: int = TILE_PX) -> Tensor:
+def predict_shifted(network: Network, frame: Tensor, tile_px: int = TILE_PX, halt: Halt = go_on) -> Tensor:
     """The mean of the predictions with the frame at each place it can have on the network's squares; as ``predict``.
 
-    A network that gives squares of ``fold`` pixels as channels of one never learns that these are pixels alike: what it
-    makes of noise, and what is tuned to one frame, differs between them, as a faint grid. Shifted by a pixel the grid is
-    the other way round, and is averaged away (cycle spinning; Coifman and Donoho 1995). Of a network without squares it
-    is the one prediction, to the bit. A shift leaves out the first rows and columns, which are the mean of fewer.
+    A network that gives squares of ``fold`` pixels as channels of one treats them alike only as far as it was trained to:
+    what it makes of noise, and what is tuned to one frame, differs between them, as a faint grid. Shifted by a pixel the
+    grid is the other way round, and is averaged away (cycle spinning; Coifman and Donoho 1995), but in the first row and
+    column, which a shift leaves out. Of a network without squares it is the one prediction, to the bit.
     """
     if network.fold == 1:
-        return predict(network, frame, tile_px)
+        return predict(network, frame, tile_px, halt)
     total, count = torch.zeros_like(frame), torch.zeros_like(frame)
     for down in range(network.fold):
         for right in range(network.fold):
-            total[down:, right:] += predict(network, frame[down:, right:].contiguous(), tile_px)
+            total[down:, right:] += predict(network, frame[down:, right:].contiguous(), tile_px, halt)
             count[down:, right:] += 1
     return total / count
 
 
-def predict_turned(network: Network, frame: Tensor, tile_px: int = TILE_PX) -> Tensor:
+def predict_turned(network: Network, frame: Tensor, tile_px: int = TILE_PX, halt: Halt = go_on) -> Tensor:
     """The mean of the eight predictions of ``frame`` turned by 90 degrees and mirrored, each turned back; as ``predict``.
 
     Turning the frame turns this result, as it need not turn a single one, and what a network makes of the noise in one
@@ -59,7 +64,7 @@ def predict_turned(network: Network, frame: Tensor, tile_px: int = TILE_PX) -> T
         for mirrored in (False, True):
             turned = frame.rot90(quarter_turns)
             turned = turned.flip(1) if mirrored else turned
-            denoised = predict(network, turned.contiguous(), tile_px)
+            denoised = predict(network, turned.contiguous(), tile_px, halt)
             total += (denoised.flip(1) if mirrored else denoised).rot90(-quarter_turns)
     return total / 8
 
@@ -67,10 +72,11 @@ def predict_turned(network: Network, frame: Tensor, tile_px: int = TILE_PX) -> T
 AVERAGING = {"shifts": predict_shifted, "orientations": predict_turned, "none": predict}
 
 
-def _fill_in_tiles(out: Tensor, network: Network, prepared: Tensor, tile_px: int) -> None:
+def _fill_in_tiles(out: Tensor, network: Network, prepared: Tensor, tile_px: int, halt: Halt) -> None:
     halo_px, stride = network.receptive_field_radius, network.stride
     for rows, read_rows in spans(out.shape[0], tile_px, halo_px, stride):
         for columns, read_columns in spans(out.shape[1], tile_px, halo_px, stride):
+            halt()
             denoised = network.local(prepared[..., read_rows, read_columns])[0, 0]
             out[rows, columns] = denoised[_within(rows, read_rows), _within(columns, read_columns)].to(out.device)
 

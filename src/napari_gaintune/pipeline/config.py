@@ -28,8 +28,8 @@ class DenoiseConfig(AdaptationConfig):
     )  # fmt: skip
     averaging: Literal["shifts", "orientations", "none"] = Field(
         "shifts", title="Averaging",
-        description="What a result is the mean of. shifts: the frame's places on the network's squares of 2 px, four times "
-        "as long; orientations: the frame turned and mirrored, eight times; none: one prediction.",
+        description="What a result is the mean of. shifts: four predictions, the frame shifted by 0 or 1 px each way (one, "
+        "of models that do not work in squares of 2 px); orientations: eight, turned and mirrored; none: one.",
         json_schema_extra={"advanced": True},
     )  # fmt: skip
     frames: str = Field(

@@ -18,7 +18,7 @@ from ..errors import ImageError
 from ..image import Float32, FrameSeries
 from ..models.catalogue import load_denoiser
 from ..models.device import choose_device, choose_precision, memory_errors_named
-from ..models.prediction import AVERAGING
+from ..models.prediction import AVERAGING, Halt, go_on, predict
 from .adapted_state import check_saving, save_state, starting_state
 from .binning import binning_for, unbinned
 from .clock import Clock
@@ -33,6 +33,7 @@ from .reports import DoneReport, FrameReport, Report, StepReport
 from .task import Tasks
 
 Stop = Callable[[], bool]
+HURRIED = "stopped before its first step: a single prediction, not the mean of several"
 SHARED_FRAMES = 16  # of a series, evenly spaced, are kept in memory while one adaptation serves them all
 
 
@@ -40,13 +41,14 @@ SHARED_FRAMES = 16  # of a series, evenly spaced, are kept in memory while one a
 class _Adapted:
     """How an adaptation ended: its last step, the objective that tuned it, "" for none, and what is to be said of it.
 
-    ``cut_short``: it was stopped.
+    ``cut_short``: it was stopped. ``before``: what the network made of the first frame before any step.
     """
 
     last: Step = Step(0, None, None, 0)  # noqa: RUF009 - a frozen one
     objective: str = ""
     notes: tuple[str, ...] = ()
     cut_short: bool = False
+    before: Tensor | None = None
 
 
 class _Stopped(Exception):  # noqa: N818 - no error
@@ -119,7 +121,7 @@ class DenoiseJob:
             with self._tuned([loaded]) as handle:
                 adapted = yield from self._adapt(handle, [loaded], clock, stop)
                 self._save(handle, adapted)
-                yield self._finish(handle, loaded, adapted)
+                yield self._finish(handle, loaded, adapted, clock)
 
     def _shared(self, clock: Clock, stop: Stop) -> Iterator[Report]:
         places = np.unique(np.linspace(0, len(self.frames) - 1, SHARED_FRAMES).round().astype(int))
@@ -141,7 +143,7 @@ class DenoiseJob:
                 if isinstance(loaded, Constant):
                     yield self._constant(loaded)
                 else:
-                    yield self._finish(handle, loaded, adapted)
+                    yield self._finish(handle, loaded, adapted, clock)
 
     @contextmanager
     def _tuned(self, loaded: Sequence[Loaded]) -> Iterator[Handle]:
@@ -175,8 +177,8 @@ class DenoiseJob:
 
         @cache
         def look(place: int) -> Tensor:
-            halt()
-            return self._predict(handle, loaded[place], place)
+            with clock.predicting():
+                return self._predict(handle, loaded[place], place, halt)
 
         chance = random_stream(self.config.seed, first.index)
         try:
@@ -184,14 +186,15 @@ class DenoiseJob:
         except _Stopped:
             return _Adapted(cut_short=True)
         if task.to_do is None:
-            return _Adapted(notes=task.notes)
+            return _Adapted(notes=task.notes, before=look(0))
         (objective, frames), adapted = task.to_do, _Adapted()
         for step in adapt(handle, frames, objective, self.config, chance, stop):
-            adapted = _Adapted(step, repr(objective), task.notes, step.cut_short)
+            adapted = _Adapted(step, repr(objective), task.notes, step.cut_short, look(0))
             preview = None
             if clock.preview_due():
                 with clock.making_preview():
-                    preview = self._on_input_grid(first, self._predict(handle, first))
+                    shown = predict(handle.network, handle.seen(first.noisy)) if step.step else look(0)
+                    preview = self._on_input_grid(first, shown)
             clock.step_done(first.position, step.step)
             yield StepReport(
                 first.index, first.position, len(self.frames), step.step, self.config.steps, step.loss, step.change,
@@ -199,9 +202,15 @@ class DenoiseJob:
             )  # fmt: skip
         return adapted
 
-    def _finish(self, handle: Handle, loaded: Loaded, adapted: _Adapted) -> FrameReport:
-        image = self._on_input_grid(loaded, self._predict(handle, loaded))
+    def _finish(self, handle: Handle, loaded: Loaded, adapted: _Adapted, clock: Clock) -> FrameReport:
         last, notes = adapted.last, list(loaded.notes)
+        denoised = adapted.before if self.config.series == "episodic" and last.best_step == 0 else None
+        if denoised is None:
+            is_hurried = adapted.cut_short and not last.step
+            notes += [HURRIED] if is_hurried and self.config.averaging != "none" else []
+            with clock.predicting():
+                denoised = self._predict(handle, loaded, averaging="none" if is_hurried else "")
+        image = self._on_input_grid(loaded, denoised)
         per_pixel = float(loaded.noisy.mean()) / self.binning**2
         dose = per_pixel if self.denoiser.card.intensity_unit == "electrons" else None
         is_first = all(record.scale is None for record in self.records)  # of those that are not constant
@@ -217,9 +226,12 @@ class DenoiseJob:
             cut_short=adapted.cut_short,
         )  # fmt: skip
 
-    def _predict(self, handle: Handle, loaded: Loaded, place: int = 0) -> Tensor:
+    def _predict(
+        self, handle: Handle, loaded: Loaded, place: int = 0, halt: Halt = go_on, averaging: str = ""
+    ) -> Tensor:
         """(h, w), in the model's unit; ``place``: of the frame among those that are adapted to together."""
-        return AVERAGING[self.config.averaging](handle.network, handle.seen(loaded.noisy, place))
+        predict_as_asked = AVERAGING[averaging or self.config.averaging]
+        return predict_as_asked(handle.network, handle.seen(loaded.noisy, place), halt=halt)
 
     def _on_input_grid(self, loaded: Loaded, denoised: Tensor) -> Float32:
         """A denoised frame (h, w) in the model's unit, as the input has it: its unit, its pixels."""

@@ -14,6 +14,7 @@ from ..adaptation.objectives import Objective, build_objective
 from ..adaptation.parameters import choice_of
 from ..image import FrameSeries
 from ..models.denoiser import Denoiser
+from ..models.prediction import Halt
 from .config import DenoiseConfig
 from .loading import Loaded
 from .nearby import Nearby, is_in_time
@@ -22,8 +23,6 @@ from .situation import Neighbours, situation_of
 
 Look = Callable[[int], Tensor]
 """What the network makes of the so-many-th frame, (h, w) in the model's unit on the CPU; raises where the job is stopped."""
-Halt = Callable[[], None]
-"""Raises where the job is stopped."""
 
 
 @dataclass(frozen=True)
