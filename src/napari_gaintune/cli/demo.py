@@ -24,7 +24,7 @@ def demo(*, output: Path = Path("demo-output"), as_json: AsJson = False) -> int:
 
     Frames of a simulated HRTEM series of a cobalt particle, 0.45 electrons per pixel and frame, are denoised by the
     pre-trained network and by the network adapted to them (GainTuning), and scored against the noise-free truth.
-    Writes the denoised frames, a picture for comparison and the scores. Half a minute to three minutes on two processor cores.
+    Writes the denoised frames, a picture for comparison and the scores. Half a minute to three minutes on two cores.
 
     Parameters
     ----------
