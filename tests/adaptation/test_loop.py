@@ -12,7 +12,7 @@ from torch import Generator, Tensor
 from napari_gaintune.adaptation.config import AdaptationConfig, checked
 from napari_gaintune.adaptation.crops import HELD_OUT_FRACTION, Frames, crop_size
 from napari_gaintune.adaptation.loop import CROP_MARGIN_PX, RunningAverage, Step, adapt
-from napari_gaintune.adaptation.objectives import Objective, PixelLoss, Situation, build_objective
+from napari_gaintune.adaptation.objectives import Crop, Objective, PixelLoss, Situation, build_objective
 from napari_gaintune.adaptation.objectives.base import JudgesItself
 from napari_gaintune.adaptation.objectives.resampling import NoiseResampling
 from napari_gaintune.adaptation.objectives.sure import SureGaussian
@@ -343,6 +343,26 @@ def test_an_objective_with_a_schedule_is_asked_how_far_the_run_is() -> None:
     with tuned(Denoiser(CARD, make("dncnn"))) as handle:
         list(adapt(handle, frames, Scheduled(SIGMA), AdaptationConfig(steps=4, crop_size_px=32), chance))
     assert asked == [0.25, 0.5, 0.75, 1.0]
+
+
+@pytest.mark.parametrize(("name", "starts"), [("UNet, folded", {0, 1}), ("UNet", {0})])
+@pytest.mark.parametrize("parameters", ["channel-gains", "input-offset"])
+def test_steps_begin_at_every_place_of_the_networks_squares(name: str, starts: set[int], parameters: str) -> None:
+    seen: list[Crop] = []
+
+    @dataclass(frozen=True)
+    class Watching(SureGaussian):
+        def pixel_loss(self, denoise: Any, crop: Crop, generator: Generator, every_target: bool = False) -> PixelLoss:
+            seen.extend([] if every_target else [crop])
+            return SureGaussian.pixel_loss(self, denoise, crop, generator, every_target)
+
+    chance, noisy = Generator().manual_seed(0), noisy_frame()
+    frames = Frames.build([noisy], None, 4, chance)
+    with tuned(Denoiser(CARD, make(name)), parameters, [noisy.shape]) as handle:
+        list(adapt(handle, frames, Watching(SIGMA), AdaptationConfig(steps=12, parameters=parameters), chance))
+    windows = [window for crop in seen for window in crop.windows]
+    # twelve steps miss a place along an axis with a chance of 2 ** -11; the seed is one that does not
+    assert {window.rows.start for window in windows} == {window.columns.start for window in windows} == starts
 
 
 def test_the_running_average_has_no_bias_towards_the_start() -> None:
