@@ -151,6 +151,12 @@ def test_settings_and_versions_are_told_apart(folder: Path, dncnn: str) -> None:
     assert list(evaluate(folder, [dncnn], (0.5,), steps=0, images=1, known=older)) == known
 
 
+@pytest.mark.parametrize("wrong", [{"averaging": "some"}, {"objectives": ("best",)}, {"steps": -1}])
+def test_wrong_settings_are_refused_before_the_first_score(folder: Path, dncnn: str, wrong: dict[str, object]) -> None:
+    with pytest.raises(SettingError, match=r"(averaging|objective|steps) = "):
+        next(evaluate(folder, [dncnn], (0.5,), **wrong))  # type: ignore[arg-type]
+
+
 def test_the_similarity_is_that_of_the_truth_s_own_range(folder: Path) -> None:
     """Nothing but the scale of an image tells a dose of 1 from one of 100 here: figures in the own range do not change."""
     trial = next(trials(folder, (1.0,), 1))

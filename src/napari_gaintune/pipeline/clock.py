@@ -60,7 +60,7 @@ class Clock:
     @property
     def progress(self) -> float:
         """0 to 1, by time; never less than before."""
-        if self._frames_done == self._frames:
+        if self._is_over:
             return 1.0
         left_s, passed_s = self._left(), self._event - self._started
         if left_s and passed_s:

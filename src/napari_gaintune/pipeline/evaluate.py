@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from ..adaptation.config import checked
 from ..errors import SettingError
 from ..evaluation.baselines import (
     BRAGG_THRESHOLDS,
@@ -33,6 +34,7 @@ from ..noise.models import Poisson
 from ..training.dataset import open_set
 from ..training.simulate import read_image_recipe
 from .api import denoise
+from .config import DenoiseConfig
 
 TUNED = ", GainTuned: "  # between a model's name and the objective's
 KINDS = ", "  # between the kinds of object in one image
@@ -144,12 +146,16 @@ def evaluate(
 def methods_of(
     models: Sequence[str], steps: int, objectives: Sequence[str], settings: dict[str, Any] | None = None
 ) -> list[Method]:
-    """The simple methods, and each model before and after GainTuning. Raises ModelError for a model that is not there."""
+    """The simple methods, and each model before and after GainTuning. Raises ModelError for a model that is not there.
+
+    Raises SettingError for settings that ``denoise`` does not take.
+    """
 
     def by_model(model: str, steps: int, **more: str) -> Callable[[Trial], Float32]:
         # counted electrons, one count each: the program is not asked to find the detector gain
-        chosen = {"detector_gain": 1.0} | (settings or {}) | more
-        return lambda trial: denoise(trial.noisy, model=model, steps=steps, **chosen).image
+        chosen: dict[str, Any] = {"detector_gain": 1.0} | (settings or {}) | more | {"model": model, "steps": steps}
+        checked(DenoiseConfig, chosen)
+        return lambda trial: denoise(trial.noisy, **chosen).image
 
     def by_hand(filtered: Callable[[Array, Array], Float32]) -> Callable[[Trial], Float32]:
         return lambda trial: filtered(trial.noisy, trial.truth)
