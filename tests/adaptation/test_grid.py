@@ -32,6 +32,7 @@ from .test_objectives import objectives_of
         (Cell("all-weights", has_layers=False, has_weights=False), "constants; choose --method lan"),
         (Cell(objective="masked-reconstruction"), "one task.*choose a model of architecture multi-task"),
         (Cell(parameters="input-offset", shared=True), "'input-offset' with series = 'shared'"),
+        (Cell(parameters="input-offset", objective="next-frame"), "'input-offset'.*by heart; choose another objective"),
     ],
 )
 def test_a_cell_that_makes_no_sense_is_refused_with_the_reason(cell: Cell, message: str) -> None:
