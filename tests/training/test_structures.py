@@ -44,6 +44,14 @@ def test_a_turned_cell_has_the_density_of_the_material(name: str, orientation: s
 
 
 @pytest.mark.parametrize(("name", "orientation"), TURNED)
+def test_no_atom_of_a_cell_hangs_on_the_last_bit(name: str, orientation: str) -> None:
+    """On a face an atom is at 0 of the cell; at 1 - 1e-16 the next processor would draw another specimen."""
+    places = crystals.unit_cell(name, orientation).get_scaled_positions(wrap=False)
+    assert (places >= 0).all()
+    assert (places < 1 - 1e-6).all()
+
+
+@pytest.mark.parametrize(("name", "orientation"), TURNED)
 def test_an_orientation_is_a_right_handed_frame(name: str, orientation: str) -> None:
     axes = crystals.axes_of(name, orientation)
     assert axes @ axes.T == pytest.approx(np.eye(3), abs=1e-12)

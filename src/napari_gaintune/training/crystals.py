@@ -120,7 +120,8 @@ def unit_cell(crystal: str, orientation: str) -> Any:
     centring = require("ase.spacegroup").Spacegroup(kind.group, setting=kind.origin).symbol[0]
     vectors = [_shortest(direction, centring) for direction in ORIENTATIONS[kind.system][orientation]]
     cell = require("ase.build").cut(lattice, *vectors)
-    scaled = cell.get_scaled_positions(wrap=True)
+    # An atom on a face comes out at 0 or at 1 - 1e-16 as the processor rounds; rounded, it is at 0 on all of them.
+    scaled = np.round(cell.get_scaled_positions(wrap=False), 9) % 1
     return require("ase").Atoms(cell.symbols, scaled_positions=scaled, cell=cell.cell.lengths(), pbc=True)
 
 
