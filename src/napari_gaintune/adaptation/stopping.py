@@ -15,6 +15,7 @@ from .parameters import Handle, State
 
 STANDARD_ERRORS = 1.0  # how clearly the kept state must beat the start in the end
 CONFIRMING_DRAWS = 4  # more lower the uncertainty little: what is left is the noise of the pixels
+PAIRS = 2**0.5  # decision 019: what pairs of pixels add to the uncertainty, where the change is one of smoothing
 CONFIRMING_STREAM = 1  # keeps the chance of the confirmation apart from that of the choice
 
 
@@ -68,14 +69,15 @@ class BestState:
     def confirm(self) -> None:
         """Go back to the start unless what is kept beats it by ``STANDARD_ERRORS`` standard errors under fresh draws.
 
-        The differences of single pixels are taken as independent, which is a little too sure of itself.
+        The differences of single pixels are not independent: noise that one pixel takes over from another is in both.
+        Where the change is one of smoothing, which is symmetric, that at most doubles the variance.
         """
         if self.step == 0:
             return
         draws = CONFIRMING_DRAWS * self._draws
         chance = self._seed + CONFIRMING_STREAM
         differences = self._losses(self.state, chance, draws) - self._losses(self._start, chance, draws)
-        uncertainty = float(differences.std()) / max(1, differences.numel()) ** 0.5
+        uncertainty = PAIRS * float(differences.std()) / max(1, differences.numel()) ** 0.5
         if not float(differences.mean()) < -STANDARD_ERRORS * uncertainty:
             self.state, self.step, self.change = self._start, 0, 0.0
 
