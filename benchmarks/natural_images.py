@@ -102,7 +102,8 @@ def compare(
             f"{seconds:.1f} s an image" + (f"; at {steps}" if steps else ""),
             flush=True,
         )
-        rows.append({"sigma": sigma, "run": run.name, "start": start.tolist(), "curves": curves})
+        of = {"set": options.set, "network": denoiser.card.name, "sigma": sigma, "run": run.name}
+        rows.append(of | {"start": start.tolist(), "curves": curves})
     return rows
 
 
@@ -221,7 +222,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--device", default="auto")
     parser.add_argument("--precision", default="auto")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--json", type=Path)
+    parser.add_argument("--json", type=Path, help="a file for every image's scores, which changes.py reads")
     return parser.parse_args()
 
 
