@@ -11,7 +11,14 @@ from hypothesis.extra import numpy as hnp
 
 from napari_gaintune import image as image_module
 from napari_gaintune.errors import ImageError
-from napari_gaintune.image import ArraySeries, Calibration, check_array, check_frame, hash_frames
+from napari_gaintune.image import (
+    ArraySeries,
+    Calibration,
+    check_array,
+    check_frame,
+    hash_frames,
+    with_pixel_size,
+)
 
 PIXEL_TYPES = ("u1", "i1", "u2", "i2", "u4", "i4", "f2", "f4", "f8", ">u2", ">f4", ">i4")
 
@@ -166,3 +173,16 @@ def test_filling_far_from_any_value_takes_the_median_of_the_frame():
     assert check_frame(frame, "frame", nonfinite="fill")[8, 8] == 2
     with pytest.raises(ImageError, match="every pixel"):
         check_frame(np.full((3, 3), np.inf), "frame", nonfinite="fill")
+
+
+@pytest.mark.parametrize("ndim", [2, 3])
+def test_another_pixel_size_leaves_the_frames_their_hash_and_the_axis_of_time(ndim):
+    kept = Calibration("TYX"[-ndim:], (2.0, 1.0, 1.0)[-ndim:], ("s", "", "")[-ndim:], (7.0, 0.0, 0.0)[-ndim:])
+    series = ArraySeries(np.arange(2 * 12.0).reshape((2, 3, 4) if ndim == 3 else (4, 6)), "s", kept)
+    changed = with_pixel_size(series, 0.02)
+    assert changed.calibration.pixel_size_nm == (0.02, 0.02)
+    assert changed.calibration.scale[:-2] == kept.scale[:-2]
+    assert (changed.calibration.origin, changed.calibration.axes) == (kept.origin, kept.axes)
+    assert changed.fingerprint() == series.fingerprint()
+    assert series.calibration is kept
+    assert with_pixel_size(series, 0) is series

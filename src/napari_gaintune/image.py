@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from copy import copy
 from dataclasses import dataclass, replace
 from typing import Any, Literal, Protocol
 
@@ -88,6 +89,18 @@ class FrameSeries(Protocol):
     def fingerprint(self) -> str:
         """A hash of the input, for the recipe, after the name of its kind: "sha256:..." or "sha256-partial:..."."""
         ...
+
+
+def with_pixel_size(series: FrameSeries, pixel_size_nm: float) -> FrameSeries:
+    """The same frames, calibrated by square pixels of ``pixel_size_nm``; with 0 the series as it is."""
+    if not pixel_size_nm:
+        return series
+    old = series.calibration
+    calibrated = copy(series)
+    calibrated.calibration = replace(
+        old, scale=(*old.scale[:-2], pixel_size_nm, pixel_size_nm), units=(*old.units[:-2], "nm", "nm")
+    )
+    return calibrated
 
 
 class ArraySeries:

@@ -55,6 +55,18 @@ def test_a_series_becomes_a_calibrated_float_series_with_its_recipe(
     assert digest(series_path) == before
 
 
+def test_a_pixel_size_that_is_given_chooses_the_model_and_is_written(
+    program: Callable, tmp_path: Path, rng: np.random.Generator
+) -> None:
+    """A file that says nothing is taken for HRTEM; of 0.5 nm per pixel it is not."""
+    bare, out = tmp_path / "bare.npy", tmp_path / "out.ome.tif"
+    np.save(bare, rng.poisson(1.0, (128, 128)).astype(np.uint8))
+    done = program("denoise", bare, "-o", out, "--steps", 0, "--averaging", "none", "--pixel-size-nm", 0.5)
+    assert done.returncode == 0, done.stderr
+    assert "model unet-tem, chosen for TEM at low magnification, 0.5 nm/px" in done.stdout
+    assert open_series(out).calibration.pixel_size_nm == pytest.approx((0.5, 0.5))
+
+
 def test_json_is_one_object_and_all_there_is_on_standard_output(
     series_path: Path, tiny_model: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -179,6 +191,8 @@ def test_a_bad_input_is_one_line_and_leaves_no_file(
         (("--frames", "9"), "5 frames"),
         (("--frames", "5:"), "none of the 5 frames"),
         (("--frames", "first"), "first"),
+        (("--detector-offset", "nan"), "detector_offset = nan"),
+        (("--pixel-size-nm", "inf"), "pixel_size_nm = inf"),
         (("--device", "abacus"), "abacus"),
         (("--device", "cuda:77"), "cuda"),
         (("--dataset", "3"), "dataset 3"),

@@ -62,6 +62,18 @@ def test_a_sure_detector_is_part_of_the_recommended_command(tmp_path, capsys):
     assert float(words[words.index("--detector-gain") + 1]) == pytest.approx(12, rel=0.05)
 
 
+def test_a_pixel_size_that_is_given_tells_the_dose_per_area(tmp_path, capsys):
+    file = recording(tmp_path / "series.npy", 12)
+    assert main(["noise", file, "--pixel-size-nm", "0.02", "--json"]) == 0
+    report = json.loads(capsys.readouterr().out)
+    # 0.02 nm squared are 0.04 square angstrom
+    assert report["dose_e_per_square_angstrom"] == pytest.approx(report["detector"]["dose_e_per_px"] / 0.04)
+    assert main(["noise", file, "--pixel-size-nm", "0.02"]) == 0
+    assert "--pixel-size-nm 0.02" in capsys.readouterr().out.splitlines()[-1]
+    assert main(["noise", file, "--pixel-size-nm", "nan"]) == 2
+    assert "pixel size nan nm; give" in capsys.readouterr().err
+
+
 def test_counted_electrons_are_told_and_need_no_offset(tmp_path, capsys):
     """Of half an electron per pixel: the fitted gain is uncertain by some per cent, the dose by three times that."""
     y, x = np.mgrid[:256, :256]

@@ -60,11 +60,12 @@ def test_frames_without_structure_stay_near_their_place(rng: np.random.Generator
         assert np.abs(drifts).max() <= 5 * DRIFT_STEP_PX
 
 
-def test_a_frame_is_not_in_its_own_average(rng: np.random.Generator) -> None:
+@pytest.mark.parametrize("without_nearby", [0, 4])
+def test_a_frame_is_not_in_its_own_average(rng: np.random.Generator, without_nearby: int) -> None:
     """Equal to the plain mean over the other frames, pixel by pixel, and empty where there are none."""
     _, counts, drifts = drifting(rng)
     index = 17
-    others = [i for i in range(FRAMES) if i != index]
+    others = [i for i in range(FRAMES) if abs(i - index) > without_nearby]
     total, number = np.zeros((HEIGHT, WIDTH)), np.zeros((HEIGHT, WIDTH), dtype=int)
     for i in others:
         dy, dx = drifts[i] - drifts[index]
@@ -73,7 +74,7 @@ def test_a_frame_is_not_in_its_own_average(rng: np.random.Generator) -> None:
         total[inside] += counts[i][y[inside], x[inside]]
         number += inside
     expected = np.divide(total, number, out=np.zeros_like(total), where=number > 0)
-    reference = averaged_reference(ArraySeries(counts), index)
+    reference = averaged_reference(ArraySeries(counts), index, without_nearby=without_nearby)
     # float64 sums of small integers are exact; one division and one rounding to float32 remain
     np.testing.assert_allclose(reference.image, expected, rtol=2**-23)
 
@@ -113,6 +114,13 @@ def test_dead_pixels_are_left_out(rng: np.random.Generator) -> None:
     assert running.without(0, frames[0])[50, 60] == 0
     assert running.without(1, frames[1])[50, 60] == frames[0, 50, 60]
     assert np.isfinite(running.without(2, frames[2])).all()
+
+
+def test_a_reference_of_no_frame_is_refused(rng: np.random.Generator) -> None:
+    series = ArraySeries(rng.poisson(1.0, (5, 64, 64)), "s")
+    averaged_reference(series, 0, without_nearby=3)
+    with pytest.raises(ImageError, match="s: no frame of 5 is farther than 4 from frame 0; leave fewer out"):
+        averaged_reference(series, 0, without_nearby=4)
 
 
 def test_one_frame_has_no_reference() -> None:

@@ -35,7 +35,7 @@ SMALLEST_CROP_PX = 16
 class AdaptationConfig(BaseModel):
     """What may move, by which objective, for how long."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     @field_validator("crop_size_px")
     @classmethod

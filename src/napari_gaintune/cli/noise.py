@@ -8,19 +8,23 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..errors import SettingError
+from ..image import with_pixel_size
 from .flags import AsJson
 
 if TYPE_CHECKING:
     from ..pipeline.noise_report import NoiseReport
 
 
-def noise(image: Path, /, *, dataset: int | None = None, as_json: AsJson = False) -> None:
+def noise(image: Path, /, *, pixel_size_nm: float = 0.0, dataset: int | None = None, as_json: AsJson = False) -> None:
     """Measure the noise of an image or a series: detector, dose, correlation, and what they mean for denoising.
 
     Parameters
     ----------
     image
         A file, or a folder with one image per frame, as for napari-gaintune denoise.
+    pixel_size_nm
+        Side of a pixel in nm, for the dose per area, where the file does not say it or is wrong; 0: the file's.
     dataset
         Which of several images in an .emd or .hspy file, counted from 0.
     as_json
@@ -29,9 +33,12 @@ def noise(image: Path, /, *, dataset: int | None = None, as_json: AsJson = False
     from ..io import open_series
     from ..pipeline.noise_report import noise_report
 
+    if not 0 <= pixel_size_nm < float("inf"):
+        raise SettingError(f"pixel size {pixel_size_nm:g} nm; give the side of a pixel in nm, or 0 for the file's")
     with open_series(image, dataset) as series:
-        report = noise_report(series)
-    print(json.dumps(as_data(report), indent=2) if as_json else f"{as_text(report)}\n\n{as_command(image, report)}")
+        report = noise_report(with_pixel_size(series, pixel_size_nm))
+    command = as_command(image, report, pixel_size_nm)
+    print(json.dumps(as_data(report), indent=2) if as_json else f"{as_text(report)}\n\n{command}")
 
 
 def as_data(report: NoiseReport) -> dict[str, Any]:
@@ -78,9 +85,11 @@ def as_text(report: NoiseReport) -> str:
     return "\n".join([*lines, "", *report.sentences, *advice])
 
 
-def as_command(image: Path, report: NoiseReport) -> str:
+def as_command(image: Path, report: NoiseReport, pixel_size_nm: float = 0.0) -> str:
     """The recommended settings as a command to copy; detector gain and offset where they are measured well enough."""
-    asked: list[str] = []  # the objective is auto, which suits every report
+    asked = (
+        [f"--pixel-size-nm {pixel_size_nm:g}"] if pixel_size_nm else []
+    )  # the objective is auto, which suits every report
     if report.detector and report.detector_is_sure:
         asked += [f"--detector-gain {report.detector.detector_gain:.4g}"]
         asked += [f"--detector-offset {report.detector.detector_offset:.4g}"] if report.has_offset else []

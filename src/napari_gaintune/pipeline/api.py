@@ -71,7 +71,7 @@ def denoise(image: Any, **settings: Any) -> Result:
         elif isinstance(report, DoneReport):
             recipe = report.provenance
     whole = len(job.frames) == len(series)
-    return Result(out.reshape(series.shape) if whole else out, tuple(history), tuple(frames), recipe, series)
+    return Result(out.reshape(series.shape) if whole else out, tuple(history), tuple(frames), recipe, job.series)
 
 
 def _signature() -> Signature:

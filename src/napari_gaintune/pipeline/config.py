@@ -21,6 +21,10 @@ class DenoiseConfig(AdaptationConfig):
         description="What the frames are. auto: STEM if the file says so, TEM from 0.06 nm per pixel on, else HRTEM.",
         json_schema_extra={"advanced": True},
     )  # fmt: skip
+    pixel_size_nm: float = Field(
+        0.0, ge=0, title="Pixel size", description="Side of a pixel, where the file is silent or wrong; 0: what it says.",
+        json_schema_extra={"advanced": True, "unit": "nm", "zero": "of the file"},
+    )  # fmt: skip
     scale: Literal["auto", "none"] = Field(
         "auto", title="Scale",
         description="auto: pixels finer than the model knows are binned for it, and the result is interpolated back.",

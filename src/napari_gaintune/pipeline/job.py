@@ -15,7 +15,7 @@ from ..adaptation.grid import Cell, check_cell
 from ..adaptation.loop import Step, adapt
 from ..adaptation.parameters import Handle, tuned
 from ..errors import ImageError
-from ..image import Float32, FrameSeries
+from ..image import Float32, FrameSeries, with_pixel_size
 from ..models.catalogue import load_denoiser
 from ..models.device import choose_device, choose_precision, memory_errors_named
 from ..models.prediction import AVERAGING, Halt, go_on, predict
@@ -63,6 +63,7 @@ class DenoiseJob:
     """
 
     def __init__(self, series: FrameSeries, config: DenoiseConfig) -> None:
+        series = with_pixel_size(series, config.pixel_size_nm)
         self.series, self.config = series, config
         self.frames = select_frames(config.frames, len(series))
         self.device = choose_device(config.device)

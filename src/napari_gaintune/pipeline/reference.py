@@ -32,14 +32,26 @@ class Reference:
     drifts_px: npt.NDArray[np.int64]
 
 
-def averaged_reference(series: FrameSeries, frame_index: int, drift_step_px: float = DRIFT_STEP_PX) -> Reference:
+def averaged_reference(
+    series: FrameSeries, frame_index: int, drift_step_px: float = DRIFT_STEP_PX, without_nearby: int = 0
+) -> Reference:
     """The reference of one frame, from all others of the series; one frame is in memory at a time.
 
-    Raises ImageError if the series has no other frame.
+    ``without_nearby`` frames before it and as many after it are left out, too: what ``next-frame`` has learned from (its
+    ``nearby_frames``) is no independent check of what it gave. Raises ImageError if no other frame is left.
     """
+    near = [i for i in range(frame_index - without_nearby, frame_index + without_nearby + 1) if 0 <= i < len(series)]
+    if len(near) == len(series) > 1:
+        raise ImageError(
+            f"{series.name}: no frame of {len(series)} is farther than {without_nearby} from frame {frame_index}; "
+            "leave fewer out"
+        )
     running = RunningReference(series.shape[-2:], drift_step_px)
     for index in range(len(series)):
         running.add(series.frame(index))
+    for index in near:
+        if index != frame_index:
+            running.remove(index, series.frame(index))
     image = running.without(frame_index, series.frame(frame_index))
     return Reference(image, np.array(running.drifts_px, dtype=np.int64))
 
@@ -74,6 +86,13 @@ class RunningReference:
         count += good
         self.drifts_px.append(drift)
         return drift
+
+    def remove(self, index: int, frame: Array) -> None:
+        """Takes ``frame``, the ``index``-th that was added, out of the sum; its drift stays."""
+        total, count = self._at(self.drifts_px[index])
+        good = np.isfinite(frame)
+        total -= np.where(good, frame, 0)
+        count -= good
 
     def without(self, index: int, frame: Array, unknown: float = 0.0) -> Float32:
         """The average of all added frames but ``frame``, the ``index``-th, in its coordinates: (h, w) float32.
