@@ -51,13 +51,12 @@ def adapt(
     ``stop`` is read every step; stopped, the last step is told of once more, with what is kept.
     """
     device = handle.movable[0].device
-    judge = objective.judge
     size_px = crop_size(config.crop_size_px, handle.network)
     # in a crop smaller than the network looks at in a frame, harm to the frame cannot be seen
     judged_px = max(size_px, crop_size(0, handle.network))
     crops = frames.validation_crops(judged_px, generator, device, held_out=objective.looks_at_frame)
     rule = STOPPING[config.stopping]
-    best = rule.build(judge, crops, handle, generator, config.patience)
+    best = rule.build(objective, crops, handle, generator, config.patience)
     optimiser, share = torch.optim.Adam(handle.movable), PACES[config.pace]()
     learning_rate = step_size(config.parameters, config.learning_rate)
     average = RunningAverage(handle.state(), rule.averaged_steps)

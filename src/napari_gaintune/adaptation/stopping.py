@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -15,7 +16,7 @@ from .parameters import Handle, State
 
 STANDARD_ERRORS = 1.0  # how clearly the kept state must beat the start in the end
 CONFIRMING_DRAWS = 4  # more lower the uncertainty little: what is left is the noise of the pixels
-PAIRS = 2**0.5  # decision 019: what pairs of pixels add to the uncertainty, where the change is one of smoothing
+OWN_NOISE = 2**0.5  # decision 019: by how much more a judge wanders that knows each pixel by its own noise
 CONFIRMING_STREAM = 1  # keeps the chance of the confirmation apart from that of the choice
 
 
@@ -39,7 +40,7 @@ class Stopping(Protocol):
 
 
 class BestState:
-    """Keeps the state with the lowest objective on the pixels of ``crops``, and in the end only one that is clearly better.
+    """Keeps the state with the lowest ``objective.judge`` on the pixels of ``crops``, in the end only if clearly better.
 
     At less than one electron per pixel the noise of the pixels swamps the objective. It is the same noise for every
     state, so states are compared by the pixel-wise difference to the start's loss, in which most of it cancels. Which state
@@ -50,7 +51,9 @@ class BestState:
     def __init__(
         self, objective: Objective, crops: Sequence[Crop], handle: Handle, start: State, generator: Generator
     ) -> None:
-        self._objective, self._crops, self._handle, self._start = objective, crops, handle, start
+        self._judge, self._crops, self._handle, self._start = objective.judge, crops, handle, start
+        # what does not look at the frame is judged by SURE on all of its pixels, others by noise they have not seen
+        self._spread = 1.0 if objective.looks_at_frame else OWN_NOISE
         self._seed = int(torch.randint(2**62, (1,), generator=generator))
         self._draws = max(1, VALIDATION_CROPS // len(crops))
         self._start_losses = self._losses(start, self._seed, self._draws)
@@ -67,18 +70,13 @@ class BestState:
         return False
 
     def confirm(self) -> None:
-        """Go back to the start unless what is kept beats it by ``STANDARD_ERRORS`` standard errors under fresh draws.
-
-        The differences of single pixels are not independent: noise that one pixel takes over from another is in both.
-        Where the change is one of smoothing, which is symmetric, that at most doubles the variance.
-        """
+        """Go back to the start unless what is kept beats it by ``STANDARD_ERRORS`` standard errors under fresh draws."""
         if self.step == 0:
             return
         draws = CONFIRMING_DRAWS * self._draws
         chance = self._seed + CONFIRMING_STREAM
         differences = self._losses(self.state, chance, draws) - self._losses(self._start, chance, draws)
-        uncertainty = PAIRS * float(differences.std()) / max(1, differences.numel()) ** 0.5
-        if not float(differences.mean()) < -STANDARD_ERRORS * uncertainty:
+        if not float(differences.mean()) < -STANDARD_ERRORS * self._spread * standard_error(differences):
             self.state, self.step, self.change = self._start, 0, 0.0
 
     def _losses(self, state: State, seed: int, draws: int) -> Tensor:
@@ -93,11 +91,20 @@ class BestState:
         denoise, placed = SeenOnce(self._handle.network, len(crop.noisy)), self._handle.placed(crop)
         for _ in range(draws):
             chance = generator.get_state()
-            loss = self._objective.pixel_loss(denoise, placed, generator, every_target=True)
+            loss = self._judge.pixel_loss(denoise, placed, generator, every_target=True)
             losses.append(loss.values[loss.counted].double().cpu())
             if torch.equal(generator.get_state(), chance):  # nothing was drawn: the next look would be the same
                 break
         return torch.stack(losses).mean(dim=0)
+
+
+def standard_error(differences: Tensor) -> float:
+    """Of the mean of what pixels say, 1-D, each taken to be independent of the others.
+
+    They are, where a pixel is judged by noise that the network has not seen: held-out pixels, another frame. SURE judges
+    each by its own noise, which the network has seen and spread over the neighbours.
+    """
+    return float(differences.std()) / math.sqrt(max(1, differences.numel()))
 
 
 class SeenOnce:
@@ -160,9 +167,9 @@ AVERAGED_STEPS = 10
 
 STOPPING: dict[str, Rule] = {
     "best": Rule(
-        lambda judge, crops, handle, chance, patience: BestState(judge, crops, handle, handle.state(), chance),
+        lambda objective, crops, handle, chance, patience: BestState(objective, crops, handle, handle.state(), chance),
         AVERAGED_STEPS,
     ),
     "patience": Rule(PatientBestState, AVERAGED_STEPS),
-    "fixed": Rule(lambda judge, crops, handle, chance, patience: LastState(handle), 1),
+    "fixed": Rule(lambda objective, crops, handle, chance, patience: LastState(handle), 1),
 }
