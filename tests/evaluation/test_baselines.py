@@ -144,6 +144,18 @@ def test_no_stronger_strength_would_have_been_better_at_a_low_dose(
         assert error < 1.01 * np.mean((image - truth) ** 2)
 
 
+@pytest.mark.parametrize("best", [best_total_variation, best_non_local_means])
+def test_no_method_is_sold_under_a_flat_image(best: Callable[..., tuple[np.ndarray, float]]) -> None:
+    """Of a faint object at a tenth of an electron per pixel neither comes so near to the truth as its mean does."""
+    rng = np.random.default_rng(6)
+    truth = np.full((96, 96), 0.1)
+    truth[40:56, 40:56] = 0.098
+    noisy = rng.poisson(truth).astype(float)
+    image, strength = best(noisy, truth)
+    assert strength == np.inf
+    np.testing.assert_allclose(image, noisy.mean(), rtol=1e-6)
+
+
 @pytest.mark.parametrize("scale", [1.0, 300.0])
 def test_a_bragg_filter_sees_a_lattice_that_a_blur_does_not_in_any_unit(scale: float) -> None:
     """Of 512 x 512 px some twenty coefficients are kept for each of four spots: their noise is 1e-4 of the pixels'."""

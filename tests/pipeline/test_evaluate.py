@@ -24,6 +24,7 @@ from napari_gaintune.pipeline.evaluate import (
     evaluate,
     material_of,
     pooled_columns,
+    program_digest,
     read_scores,
     score,
     spread,
@@ -147,7 +148,8 @@ def test_settings_and_versions_are_told_apart(folder: Path, dncnn: str) -> None:
     asked = list(evaluate(folder, [dncnn], (0.5,), steps=0, images=1, known=known, averaging="orientations"))
     differ = {score.method for score, before in zip(asked, known, strict=True) if score != before}
     assert differ == {dncnn}
-    older = [replace(score, psnr_db=0.0, program="0.0.1") for score in known]
+    assert {score.program for score in known} == {program_digest()}
+    older = [replace(score, psnr_db=0.0, program="0.1.0+other code") for score in known]
     assert list(evaluate(folder, [dncnn], (0.5,), steps=0, images=1, known=older)) == known
 
 
@@ -155,6 +157,12 @@ def test_settings_and_versions_are_told_apart(folder: Path, dncnn: str) -> None:
 def test_wrong_settings_are_refused_before_the_first_score(folder: Path, dncnn: str, wrong: dict[str, object]) -> None:
     with pytest.raises(SettingError, match=r"(averaging|objective|steps) = "):
         next(evaluate(folder, [dncnn], (0.5,), **wrong))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("doses", "images"), [((), 0), ((0.5, 0.0), 0), ((np.nan,), 0), ((np.inf,), 0), ((0.5,), -1)])
+def test_doses_and_numbers_that_mean_nothing_are_refused(folder: Path, doses: tuple[float, ...], images: int) -> None:
+    with pytest.raises(SettingError, match="give one or more, above 0 electrons|limit -1: give how many"):
+        next(evaluate(folder, [], doses, images=images))
 
 
 def test_the_similarity_is_that_of_the_truth_s_own_range(folder: Path) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from pydantic import ValidationError
 
 from napari_gaintune.errors import SettingError
 from napari_gaintune.training.recipe import RECIPES_FOLDER, ImageRecipe, TrainingRecipe, load_recipe
@@ -79,6 +80,45 @@ def test_a_broken_recipe_says_what_is_wrong(tmp_path: Path, text: str) -> None:
     path = tmp_path / "broken.yaml"
     path.write_text(text)
     with pytest.raises(SettingError, match=r"broken.yaml: not a valid recipe"):
+        load_recipe(ImageRecipe, str(path))
+
+
+SPECIMENS = {"kinds": {"particle": 1.0}, "metals": {"Pt": 1.0}}
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"metals": {"Xx": 1.0}}, "Xx: no such crystal; choose from"),
+        ({"shapes": {"ball": 1.0}}, "ball: no such shape; choose from polyhedron"),
+        ({"kinds": {}}, "at least 1 item"),
+        ({"kinds": {"particle": 0.0}}, "give 0 or more to each, and more than 0 to one"),
+        ({"metals": {"Pt": 2.0, "Au": -1.0}}, "give 0 or more to each"),
+        ({"metals": {}}, "particle specimens are made of metals, and none are given"),
+        ({"kinds": {"sheet": 1.0}}, "sheet specimens are made of sheets"),
+        ({"thickness_range_nm": (4.0, 2.0)}, "4 to 2: give two values above 0, the lower one first"),
+        ({"width_range_nm": (0.0, 2.0)}, "0 to 2: give two values above 0"),
+        ({"covered_share": 2.0}, "less than or equal to 1"),
+    ],
+)
+def test_specimens_that_cannot_be_drawn_are_refused(wrong: dict[str, object], said: str) -> None:
+    SpecimenRecipe.model_validate(SPECIMENS)
+    with pytest.raises(ValidationError, match=said):
+        SpecimenRecipe.model_validate(SPECIMENS | wrong)
+
+
+@pytest.mark.parametrize("name", ["pixel_size_range_nm", "zoom_range", "contrast_range"])
+@pytest.mark.parametrize("limits", [(0.0, 1.0), (-0.01, 0.03), (0.03, 0.01), (0.01, float("inf"))])
+def test_a_range_whose_logarithm_is_drawn_from_is_above_zero(name: str, limits: tuple[float, float]) -> None:
+    recipe = load_recipe(TrainingRecipe, "unet-hrtem").model_dump()
+    with pytest.raises(ValidationError, match=f"{name}(.|\n)*give two values above 0, the lower one first"):
+        TrainingRecipe.model_validate(recipe | {name: limits})
+
+
+def test_a_file_that_is_not_yaml_is_one_line(tmp_path: Path) -> None:
+    path = tmp_path / "broken.yaml"
+    path.write_text("name: [x")
+    with pytest.raises(SettingError, match=r"broken.yaml: not YAML \(.*\); mend it there$"):
         load_recipe(ImageRecipe, str(path))
 
 

@@ -254,14 +254,52 @@ def test_no_card_shows_a_blur_that_a_flat_image_beats(simulated: Path) -> None:
         assert figures["best Gaussian blur"] > figures["noisy"]
 
 
+def test_a_training_does_not_go_on_with_another_set_of_as_many_objects(sets: Path, tmp_path: Path) -> None:
+    run = TrainingRun(SMALL.model_copy(update={"steps": 1}), sets, tmp_path / "run", CPU, resume=False)
+    list(run.train())
+    other = tmp_path / "other"
+    shutil.copytree(sets, other)
+    record = other / "rods" / "00001.json"
+    record.write_text(record.read_text().replace("0.", "1.", 1))
+    with pytest.raises(SettingError, match="not those that the training began with; give that set"):
+        TrainingRun(run.recipe, other, tmp_path / "run", CPU, resume=True)
+
+
+@pytest.mark.parametrize("kept_bytes", [0, 100, 5000])
+def test_a_checkpoint_that_is_cut_off_is_refused(sets: Path, tmp_path: Path, kept_bytes: int) -> None:
+    run = TrainingRun(SMALL.model_copy(update={"steps": 1}), sets, tmp_path / "run", CPU, resume=False)
+    list(run.train())
+    path = tmp_path / "run" / CHECKPOINT
+    path.write_bytes(path.read_bytes()[:kept_bytes])
+    with pytest.raises(SettingError, match=f"{CHECKPOINT}: not a whole checkpoint .*; begin anew in an empty folder"):
+        TrainingRun(run.recipe, sets, tmp_path / "run", CPU, resume=True)
+
+
+def test_a_recipe_of_images_that_is_cut_off_is_refused(sets: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    shutil.copytree(sets, other)
+    path = other / "rods" / "recipe.json"
+    path.write_text(path.read_text()[:50])
+    with pytest.raises(SettingError, match=r"recipe.json: not a recipe of images .*; simulate into an empty folder"):
+        TrainingRun(SMALL, other, tmp_path / "run", CPU, resume=False)
+
+
 def test_missing_images_are_asked_for_by_their_recipe(tmp_path: Path) -> None:
     with pytest.raises(SettingError, match=r"rods.*napari-gaintune simulate"):
         TrainingRun(SMALL, tmp_path, tmp_path / "run", CPU, resume=False)
 
 
-def test_held_out_objects_are_never_trained_on(simulated: Path) -> None:
-    data = open_set(simulated, 2)
+def test_held_out_objects_are_never_trained_on(simulated: Path, tmp_path: Path) -> None:
+    """The last ones are made ten times as bright as any other: no crop of 200 steps is."""
+    marked = tmp_path / "rods"
+    shutil.copytree(simulated, marked)
+    for index in (4, 5):
+        images = np.load(marked / f"{index:05d}.npy")
+        np.save(marked / f"{index:05d}.npy", np.full_like(images, 20.0))
+    data = open_set(marked, 2)
     assert (len(data.training), len(data.held_out), data.images) == (4, 2, 8)
+    recipe = SMALL.model_copy(update={"noise": NoiseRecipe(dose_range_e_per_px=(1.0, 1.0)), "steps": 200})
+    assert all(float(training_batch(data, recipe, step).clean.max()) < 10 for step in range(recipe.steps))
     with pytest.raises(SettingError, match="6 objects, of which 6"):
         open_set(simulated, 6)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import torch
@@ -97,18 +97,18 @@ def best_total_variation(noisy: Array, truth: Array) -> tuple[Float32, float]:
 
     (h, w) in one unit; the weight, one of ten, is in units of the noisy image's standard deviation. The result is float32.
     The iteration is scikit-image's with its own stop, after 200 rounds at most: with a large weight it is where the
-    rounds end, not the minimum, which would be the mean.
+    rounds end, not the minimum. That would be the mean, which is tried as well, as weight inf.
     """
-    return _best_of(noisy, truth, lambda scaled: {weight: _total_variation(scaled, weight) for weight in TV_WEIGHTS})
+    return _best_of(noisy, truth, lambda scaled: _and_flat(scaled, TV_WEIGHTS, _total_variation))
 
 
 def best_non_local_means(noisy: Array, truth: Array) -> tuple[Float32, float]:
     """Non-local means (Buades 2005) with the strength nearest to ``truth``, and that strength: an ORACLE.
 
     (h, w) in one unit; the strength, one of seven, is the cut-off h in units of the noisy image's standard deviation. The
-    result is float32.
+    result is float32. Patches are sought 15 px around; the mean of the frame is tried as well, as strength inf.
     """
-    return _best_of(noisy, truth, lambda scaled: {h: _non_local_means(scaled, h) for h in NLM_STRENGTHS})
+    return _best_of(noisy, truth, lambda scaled: _and_flat(scaled, NLM_STRENGTHS, _non_local_means))
 
 
 def best_bragg_filter(noisy: Array, truth: Array) -> tuple[Float32, float]:
@@ -145,6 +145,14 @@ def _best_of(noisy: Array, truth: Array, method: Callable[[Float64], Mapping[flo
     errors = {strength: float(np.mean((scale * result - truth) ** 2)) for strength, result in results.items()}
     best = min(errors, key=errors.__getitem__)
     return (scale * results[best]).astype(np.float32), best
+
+
+def _and_flat(
+    noisy: Float64, strengths: Sequence[float], method: Callable[[Float64, float], Float64]
+) -> dict[float, Float64]:
+    """The results by strength, and the end of the scale, which neither method reaches by itself."""
+    results = {strength: method(noisy, strength) for strength in strengths}
+    return results | {math.inf: np.full_like(noisy, noisy.mean())}
 
 
 def _bragg_by_threshold(noisy: Float64) -> dict[float, Float64]:

@@ -7,6 +7,7 @@ import json
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -57,13 +58,16 @@ STRENGTHS = {
 FIRST_OF_A_LINE = '{"set_name": '  # of a score that is written
 
 
+SCORED_BY = ("adaptation", "evaluation", "models", "noise", "pipeline")
+
+
 @dataclass(frozen=True)
 class Score:
     """One image at one dose by one method. PSNR in dB: peak 1 e⁻/px, and the truth's own range; columns None: too fine.
 
     ``weights`` is the beginning of the model's SHA-256, ``steps`` those of GainTuning, ``settings`` what else was asked for,
     as JSON; "" and 0 where there are none. ``images`` is the beginning of the SHA-256 of the set's recipe and the image,
-    and ``program`` the version that made the score.
+    and ``program`` the version that made the score and the beginning of the SHA-256 of its code.
     """
 
     set_name: str
@@ -133,14 +137,25 @@ def evaluate(
     is given as it is there. Raises SettingError before any work if there is nothing to do.
     """
     methods = methods_of(models, steps, objectives, settings)
-    there, program = {score.key: score for score in known}, version("napari-gaintune")
-    if not doses_e_per_px or min(doses_e_per_px) <= 0:
+    there, program = {score.key: score for score in known}, program_digest()
+    if not doses_e_per_px or not all(0 < dose < float("inf") for dose in doses_e_per_px):
         raise SettingError(f"doses {list(doses_e_per_px)}: give one or more, above 0 electrons per pixel")
+    if images < 0:
+        raise SettingError(f"limit {images}: give how many images to score, or 0 for all of them")
     for trial in trials(folder, doses_e_per_px, images):
         for method in methods:
             of_method = (method.name, method.weights, method.steps, method.settings)
             key = (trial.images, trial.name, trial.dose_e_per_px, *of_method, program)
             yield there.get(key) or score(trial, method, method.denoise(trial), program)
+
+
+@cache
+def program_digest() -> str:
+    """The version, and the beginning of the SHA-256 of the code that a score depends on: no change of it goes unseen."""
+    package = Path(__file__).parents[1]
+    files = sorted(path for folder in SCORED_BY for path in (package / folder).rglob("*.py"))
+    code = hashlib.sha256(b"".join(path.read_bytes() for path in files))
+    return f"{version('napari-gaintune')}+{code.hexdigest()[:12]}"
 
 
 def methods_of(

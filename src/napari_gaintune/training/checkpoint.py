@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from safetensors import safe_open
+from pydantic import ValidationError
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
@@ -20,7 +21,8 @@ from .recipe import TrainingRecipe
 class TrainingState:
     """What a training is made of: network, its averaged weights (by name), optimiser, and the step to do next.
 
-    ``objects`` is how many simulated ones there are, the held-out ones included; 0 where nobody counted.
+    ``objects`` is how many simulated ones there are, the held-out ones included; 0 where nobody counted. ``trained_on`` is
+    the digest of the set, "" where nobody looked.
     """
 
     network: Network
@@ -29,6 +31,7 @@ class TrainingState:
     step: int = 0
     seconds: float = 0.0
     objects: int = 0
+    trained_on: str = ""
 
 
 def save_checkpoint(path: Path, state: TrainingState, recipe: TrainingRecipe) -> None:
@@ -51,6 +54,7 @@ def save_checkpoint(path: Path, state: TrainingState, recipe: TrainingRecipe) ->
         "step": state.step,
         "seconds": state.seconds,
         "objects": state.objects,
+        "trained_on": state.trained_on,
         "recipe": recipe.model_dump(mode="json"),
     }
     partial = path.with_name(path.name + ".part")
@@ -59,9 +63,12 @@ def save_checkpoint(path: Path, state: TrainingState, recipe: TrainingRecipe) ->
 
 
 def read_recipe(path: Path) -> TrainingRecipe:
-    """The recipe that a checkpoint was written under."""
-    with safe_open(path, framework="pt") as file:
-        return TrainingRecipe.model_validate(json.loads(file.metadata()["training"])["recipe"])
+    """The recipe that a checkpoint was written under. Raises SettingError for a file that is not one."""
+    try:
+        with safe_open(path, framework="pt") as file:
+            return TrainingRecipe.model_validate(json.loads(file.metadata()["training"])["recipe"])
+    except (SafetensorError, KeyError, TypeError, ValidationError) as error:
+        raise SettingError(f"{path}: not a whole checkpoint ({error}); begin anew in an empty folder") from error
 
 
 def load_checkpoint(path: Path, state: TrainingState, recipe: TrainingRecipe) -> None:
@@ -87,4 +94,4 @@ def load_checkpoint(path: Path, state: TrainingState, recipe: TrainingRecipe) ->
                     **{key: torch.empty_like(parameter.data).copy_(value) for key, value in moments.items()},
                 }
     state.step, state.seconds = int(record["step"]), float(record["seconds"])
-    state.objects = int(record.get("objects", 0))
+    state.objects, state.trained_on = int(record.get("objects", 0)), str(record.get("trained_on", ""))

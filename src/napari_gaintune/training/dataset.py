@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections import deque
 from collections.abc import Generator, Iterable
@@ -42,11 +43,15 @@ class SimulatedObject:
 
 @dataclass(frozen=True)
 class SimulatedSet:
-    """The objects of a set, those that are trained on and the last few, which are not."""
+    """The objects of a set, those that are trained on and the last few, which are not.
+
+    ``digest`` is of what the objects are and how they were imaged, and of photographs' pixels: of no other set the same.
+    """
 
     training: list[SimulatedObject]
     held_out: list[SimulatedObject]
     name: str
+    digest: str = ""
 
     @property
     def images(self) -> int:
@@ -89,7 +94,8 @@ def open_set(folder: Path, held_out_objects: int) -> SimulatedSet:
         )
     objects = [_open(path) for path in records]
     split = len(objects) - held_out_objects
-    return SimulatedSet(objects[:split], objects[split:], recipe.name)
+    facts = hashlib.sha256(b"".join(record.read_bytes() for record in records))
+    return SimulatedSet(objects[:split], objects[split:], recipe.name, facts.hexdigest())
 
 
 def open_objects(folder: Path, objects: Iterable[int]) -> SimulatedSet:
@@ -117,7 +123,9 @@ def with_photographs(data: SimulatedSet, folder: Path, smallest_px: int) -> Simu
         if min(picture.shape) < smallest_px:
             raise SettingError(f"{path}: {picture.shape} pixels, smaller than a crop of {smallest_px}; leave it out")
         pictures.append(SimulatedObject(picture[None].astype(np.float16), None))
-    return SimulatedSet(data.training + pictures, data.held_out, f"{data.name} and of {len(pictures)} photographs")
+    digest = hashlib.sha256(b"".join([data.digest.encode(), *(picture.images.tobytes() for picture in pictures)]))
+    name = f"{data.name} and of {len(pictures)} photographs"
+    return SimulatedSet(data.training + pictures, data.held_out, name, digest.hexdigest())
 
 
 def batches(data: SimulatedSet, recipe: TrainingRecipe, first_step: int, workers: int) -> Generator[Batch, None, None]:

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, Literal, Self, TypeVar
+from typing import Annotated, Any, Literal, Self, TypeVar
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from ..errors import SettingError
 from . import require
 from .scenes import AnyScene
+from .specimen import above_zero
 
 RECIPES_FOLDER = Path(__file__).parent / "recipes"
 
 Range = tuple[float, float]
+RangeAboveZero = Annotated[Range, AfterValidator(above_zero)]
 LossName = Literal["log-error", "absolute-error", "noise-level", "second-task"]
 
 
@@ -99,9 +101,9 @@ class TrainingRecipe(_Recipe):
     modality: str
     intensity_unit: Literal["electrons", "unit"] = "electrons"
     noise: NoiseRecipe
-    pixel_size_range_nm: Range | None = Field(None, description="to which crops are scaled, log-uniform")
-    zoom_range: Range = Field((1.0, 1.0), description="the same for images without a pixel size")
-    contrast_range: Range = Field((1.0, 1.0), description="the deviation from 1 is multiplied by; log-uniform")
+    pixel_size_range_nm: RangeAboveZero | None = Field(None, description="to which crops are scaled, log-uniform")
+    zoom_range: RangeAboveZero = Field((1.0, 1.0), description="the same for images without a pixel size")
+    contrast_range: RangeAboveZero = Field((1.0, 1.0), description="the deviation from 1 is multiplied by; log-uniform")
     crop_px: int = Field(192, ge=16, le=512, description="side of a crop")
     local_px: int | None = Field(None, ge=16, description="side of the part that the convolutions see; null: all")
     losses: dict[LossName, float] = Field({"log-error": 1.0}, min_length=1, description="what is lowered, by weight")
@@ -185,7 +187,12 @@ def load_recipe(kind: type[AnyRecipe], name_or_path: str) -> AnyRecipe:
     if not path.is_file():
         known = ", ".join(sorted(p.stem for p in folder.glob("*.yaml")))
         raise SettingError(f"recipe {name_or_path!r}: no such file; there are {known}, or give the path of a YAML file")
-    recipe: AnyRecipe = _checked(kind, require("yaml").safe_load(path.read_text(encoding="utf-8")), path.name)
+    yaml = require("yaml")
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except yaml.YAMLError as error:
+        raise SettingError(f"{path}: not YAML ({' '.join(str(error).split())}); mend it there") from error
+    recipe: AnyRecipe = _checked(kind, values, path.name)
     return recipe
 
 

@@ -82,7 +82,12 @@ class TrainingRun:
                 f"{self.images.name}: {there} objects, but the training began with {self.state.objects}; give a folder "
                 "with as many, or begin anew in an empty folder"
             )
-        self.state.objects = there
+        if self.state.trained_on not in ("", self.data.digest):
+            raise SettingError(
+                f"{self.images.name}: its objects, or the photographs, are not those that the training began with; give "
+                "that set, or begin anew in an empty folder"
+            )
+        self.state.objects, self.state.trained_on = there, self.data.digest
 
     def describe(self, say: Callable[[str], object]) -> None:
         """What is trained on what, and the figures that the network has to beat."""

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from pydantic import ValidationError
 
 from ..errors import SettingError
 from .recipe import ImageRecipe
@@ -69,6 +70,10 @@ def read_image_recipe(folder: Path) -> ImageRecipe:
     except OSError as error:
         raise SettingError(
             f"{folder}: no simulated images there ({error}); make them with: napari-gaintune simulate RECIPE"
+        ) from error
+    except ValidationError as error:
+        raise SettingError(
+            f"{folder / RECIPE_FILE}: not a recipe of images ({error.errors()[0]['msg']}); simulate into an empty folder"
         ) from error
 
 
