@@ -1,6 +1,6 @@
 """How often adaptation helps and how often it harms: the changes of single images, from what natural_images.py has written.
 
-    python benchmarks/changes.py scores/*.json [--run channel-gains/sure@1e-2 ...] [--picture changes.png]
+    python benchmarks/changes.py scores/*.jsonl [--run channel-gains/sure@1e-2 ...] [--picture changes.png]
 
 One line for each network and way to adapt: how many images there were, over all sets and noise levels, how many lost, by
 how much at most, and the most that one gained. The picture is the histogram of
@@ -31,7 +31,7 @@ def main() -> None:
         lost = db[db < 0]
         print(
             f"{network:26s} {run:34s} {len(db):4d} images: {len(lost)} lose, {np.sum(db < -NONE_DB)} by more than "
-            f"{NONE_DB} dB, the most {-lost.min(initial=0):.3f}; mean {db.mean():+.2f} dB, best {db.max():+.2f}"
+            f"{NONE_DB} dB, the most {abs(lost.min(initial=0)):.3f}; mean {db.mean():+.2f} dB, best {db.max():+.2f}"
         )
     if options.picture:
         draw(changes, options.picture)
@@ -39,9 +39,8 @@ def main() -> None:
 
 def read(files: list[Path]) -> Changes:
     found: dict[tuple[str, str], list[float]] = defaultdict(list)
-    for row in (row for file in files for row in json.loads(file.read_text())):
-        kept = np.array([curve["kept"] for curve in row["curves"]])
-        found[row["network"], row["run"]] += list(kept - np.array(row["start"]))
+    for row in (json.loads(line) for file in files for line in file.read_text().splitlines() if line.endswith("}")):
+        found[row["network"], row["run"]].append(row["curve"]["kept"] - row["start"])
     return {key: np.array(value) for key, value in found.items()}
 
 

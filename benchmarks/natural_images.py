@@ -7,7 +7,8 @@ A run is PARAMETERS/OBJECTIVE, or the name of a method, and after an @ the learn
 level of Gaussian noise is told, but for an objective that ends in -estimated; that of others is estimated. One fixed
 noise realisation per image. PSNR of the image clamped to [0, 1], as in the papers. Beside every figure stand a Gaussian
 blur with its best sigma (an oracle: it is told the truth) and a flat image of the mean. What follows ``at`` is the
-state after so many steps, kept or not; the figure before it is of what the program returns.
+state after so many steps, kept or not; the figure before it is of what the program returns. With ``--scores FILE.jsonl``
+the same command, stopped and started again, goes on where it was (with the same code: the file does not know of changes).
 """
 
 from __future__ import annotations
@@ -69,15 +70,12 @@ def main() -> None:
         f"{options.set}, {len(images)} images, seed {options.seed}, {denoiser.card.name}; {options.crops} crop(s) of "
         f"{options.crop} px a step; {options.noise} noise; {precision}, torch {torch.__version__}"
     )
-    rows = [row for sigma in options.sigma for row in compare(denoiser, images, sigma, options)]
-    if options.json:
-        options.json.write_text(json.dumps(rows, indent=1))
+    for sigma in options.sigma:
+        compare(denoiser, images, sigma, options)
 
 
-def compare(
-    denoiser: Denoiser, images: list[Tensor], sigma: float, options: argparse.Namespace
-) -> list[dict[str, object]]:
-    """One noise level: the baselines, then every run; printed as they come."""
+def compare(denoiser: Denoiser, images: list[Tensor], sigma: float, options: argparse.Namespace) -> None:
+    """One noise level: the baselines, then every run; printed as they come. Images that are scored already are not again."""
     noisy = [add_noise(image, sigma, options.noise, options.seed, index) for index, image in enumerate(images)]
 
     def scores(denoise: Callable[[Tensor, Tensor], Tensor]) -> npt.NDArray[np.float64]:
@@ -87,12 +85,20 @@ def compare(
     blur = scores(lambda y, x: torch.from_numpy(best_gaussian_blur(y.numpy(), x.numpy())[0])).mean()
     flat = scores(lambda y, _: torch.from_numpy(flat_mean(y.numpy()))).mean()
     print(f"\nsigma {sigma:g}/255: pre-trained {start.mean():.2f} dB, best blur {blur:.2f}, flat mean {flat:.2f}")
-    rows: list[dict[str, object]] = []
+    known = read_scores(options.scores)
     for run in (run_of(name, options) for name in options.run):
         began = time.perf_counter()
-        curves = [
-            curve(denoiser, y, x, run, sigma, options, i) for i, (y, x) in enumerate(zip(noisy, images, strict=True))
-        ]
+        what = asked_for(run, denoiser, sigma, options)
+        curves: list[Curve] = []
+        for index, (y, x) in enumerate(zip(noisy, images, strict=True)):
+            key = what | {"image": index}
+            found = known.get(json.dumps(key))
+            if found is None:
+                found = curve(denoiser, y, x, run, sigma, options, index)
+                if options.scores:
+                    with options.scores.open("a") as file:
+                        file.write(json.dumps(key | {"start": start[index], "curve": found}) + "\n")
+            curves.append(found)
         seconds = (time.perf_counter() - began) / len(images)
         change = np.array([one[KEPT] for one in curves]) - start
         steps = ", ".join(f"{step} {np.mean([one[step] for one in curves]):.2f}" for step in curves[0] if step != KEPT)
@@ -102,9 +108,28 @@ def compare(
             f"{seconds:.1f} s an image" + (f"; at {steps}" if steps else ""),
             flush=True,
         )
-        of = {"set": options.set, "network": denoiser.card.name, "sigma": sigma, "run": run.name}
-        rows.append(of | {"start": start.tolist(), "curves": curves})
-    return rows
+
+
+def asked_for(run: Run, denoiser: Denoiser, sigma: float, options: argparse.Namespace) -> dict[str, object]:
+    """All that decides an image's score, and what it is kept under."""
+    return {
+        "set": options.set, "network": denoiser.card.name, "sigma": sigma, "kind_of_noise": options.noise, "run": run.name,
+        "at": options.at, "precision": str(denoiser.network.compute_dtype), **run.config.model_dump(),
+    }  # fmt: skip
+
+
+def read_scores(file: Path | None) -> dict[str, Curve]:
+    """What an earlier run of the command has scored, by what was asked for; a line that was cut off is left out."""
+    known: dict[str, Curve] = {}
+    for line in file.read_text().splitlines() if file and file.exists() else ():
+        try:
+            row = json.loads(line)
+        except json.JSONDecodeError:
+            continue
+        found = row.pop("curve")
+        del row["start"]
+        known[json.dumps(row)] = found
+    return known
 
 
 def run_of(name: str, options: argparse.Namespace) -> Run:
@@ -222,7 +247,9 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--device", default="auto")
     parser.add_argument("--precision", default="auto")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--json", type=Path, help="a file for every image's scores, which changes.py reads")
+    parser.add_argument(
+        "--scores", type=Path, help="a file to which every image's score is added, for changes.py; see above"
+    )
     return parser.parse_args()
 
 
