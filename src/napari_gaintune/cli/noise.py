@@ -87,9 +87,8 @@ def as_text(report: NoiseReport) -> str:
 
 def as_command(image: Path, report: NoiseReport, pixel_size_nm: float = 0.0) -> str:
     """The recommended settings as a command to copy; detector gain and offset where they are measured well enough."""
-    asked = (
-        [f"--pixel-size-nm {pixel_size_nm:g}"] if pixel_size_nm else []
-    )  # the objective is auto, which suits every report
+    asked = [f"--pixel-size-nm {pixel_size_nm:g}"] if pixel_size_nm else []
+    # no objective: auto suits every report
     if report.detector and report.detector_is_sure:
         asked += [f"--detector-gain {report.detector.detector_gain:.4g}"]
         asked += [f"--detector-offset {report.detector.detector_offset:.4g}"] if report.has_offset else []
