@@ -22,6 +22,7 @@ from napari_gaintune.models.catalogue import save_model
 from napari_gaintune.models.device import memory_errors_named
 from napari_gaintune.models.prediction import predict_shifted
 from napari_gaintune.noise.models import Correlated, Poisson
+from napari_gaintune.pipeline import clock
 from napari_gaintune.pipeline.config import DenoiseConfig
 from napari_gaintune.pipeline.job import DenoiseJob
 from napari_gaintune.pipeline.reports import DoneReport, FrameReport, Report, StepReport
@@ -113,9 +114,10 @@ def test_eight_orientations_give_the_mean_of_all_of_them(dncnn: str, rng: np.ran
 
 @pytest.mark.parametrize("parameters", ["channel-gains", "input-offset"])
 def test_a_result_is_the_mean_of_shifts_and_a_preview_one_of_them(
-    parameters: str, tmp_path: Path, rng: np.random.Generator
+    parameters: str, tmp_path: Path, rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """On a frame that fits into a crop; what is shown before the first step is the mean."""
+    monkeypatch.setattr(clock, "PREVIEW_SHARE", np.inf)  # at every step, however long one takes on a busy machine
     model = small_model(tmp_path, "UNet, folded")
     counts = series(rng, 1)[0] * 100
     settings = {
@@ -127,6 +129,7 @@ def test_a_result_is_the_mean_of_shifts_and_a_preview_one_of_them(
         job = DenoiseJob(ArraySeries(counts[None]), DenoiseConfig(averaging=averaging, **settings))
         reports = list(job.run(preview_interval_s=0))
         steps = [report.preview for report in reports if isinstance(report, StepReport) and report.preview is not None]
+        assert len(steps) == 5  # before the first step, and after each of four
         firsts[averaging], lasts[averaging] = steps[0], steps[-1]
         (images[averaging],) = [report.image for report in reports if isinstance(report, FrameReport)]
         before = denoise(counts, averaging=averaging, **{**settings, "steps": 0}).image
