@@ -51,18 +51,41 @@ def column_score(image: Array, truth: Array, pixel_size_nm: float) -> ColumnScor
     too small to see (a radius of less than 1.5 px), or the images do not fit each other.
     """
     check_same_shape(image=image, truth=truth)
-    if pixel_size_nm * FINEST_COLUMN_PX > COLUMN_RADIUS_NM:
+    radius_px = _column_radius_px(pixel_size_nm)
+    seen, real = (_response(array, pixel_size_nm) for array in (image, truth))
+    seen, real = (_sign(real) * array for array in (seen, real))
+    threshold = _threshold(real)
+    found, true = (_peaks(array, radius_px, threshold) for array in (seen, real))
+    return ColumnScore(_matches(found, true, radius_px / 2), len(found), len(true))
+
+
+def columns_in(image: Array, pixel_size_nm: float) -> Points:
+    """Where ``image``, (h, w) in any unit, shows columns, (n, 2) rows and columns in px; as in ``column_score``, by itself.
+
+    Columns nearer to the border than their radius of 0.08 nm are left out. Raises ImageError for pixels too large.
+    """
+    radius_px = _column_radius_px(pixel_size_nm)
+    response = _response(image, pixel_size_nm)
+    response = _sign(response) * response
+    return _peaks(response, radius_px, _threshold(response))
+
+
+def _column_radius_px(pixel_size_nm: float) -> float:
+    if not 0 < pixel_size_nm * FINEST_COLUMN_PX <= COLUMN_RADIUS_NM:
         raise ImageError(
             f"pixels of {pixel_size_nm:g} nm: a column of {COLUMN_RADIUS_NM} nm radius needs {FINEST_COLUMN_PX} px, "
             f"{COLUMN_RADIUS_NM / FINEST_COLUMN_PX:.3f} nm each"
         )
-    radius_px = COLUMN_RADIUS_NM / pixel_size_nm
-    seen, real = (_response(array, pixel_size_nm) for array in (image, truth))
-    if np.percentile(-real, 99) > np.percentile(real, 99):  # dark columns
-        seen, real = -seen, -real
-    threshold = LOWEST_RESPONSE * float(np.percentile(real, 99))
-    found, true = (_peaks(array, radius_px, threshold) for array in (seen, real))
-    return ColumnScore(_matches(found, true, radius_px / 2), len(found), len(true))
+    return COLUMN_RADIUS_NM / pixel_size_nm
+
+
+def _sign(response: Float64) -> float:
+    """-1 where columns are dark."""
+    return -1.0 if np.percentile(-response, 99) > np.percentile(response, 99) else 1.0
+
+
+def _threshold(response: Float64) -> float:
+    return LOWEST_RESPONSE * float(np.percentile(response, 99))
 
 
 def _response(image: Array, pixel_size_nm: float) -> Float64:

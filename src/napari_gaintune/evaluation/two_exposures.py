@@ -6,13 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..errors import ImageError, SettingError
 from ..image import Array
-from .metrics import Float64, check_same_shape
-
-BLOCK_PX = 32
-FEWEST_BLOCKS = 16
-RESAMPLES = 2000
+from .bootstrap import BLOCK_PX, bootstrapped_means
+from .metrics import check_same_shape
 
 
 @dataclass(frozen=True)
@@ -41,36 +37,12 @@ def paired_difference(
     pair its standard error is as large as itself), so only differences are given. Scene and gain must be the same in
     both exposures: no shift, no bleaching.
 
-    The standard error is a block bootstrap's (Künsch 1989): square blocks of ``block_px``, drawn with replacement, so
-    that correlation of noise and of errors over less than a block is allowed for. Same ``seed``, same figure.
+    The standard error is that of a block bootstrap (``bootstrapped_means``). Same ``seed``, same figure.
     Raises ImageError if the shapes are not one (height, width), a value is not finite or there are fewer than
     16 whole blocks; SettingError if ``block_px`` < 1.
     """
     check_same_shape(denoised=denoised, other=other, exposure2=exposure2)
     d1, d2, second = (np.asarray(image, dtype=np.float64) for image in (denoised, other, exposure2))
     per_pixel = (d1 - d2) * (d1 + d2 - 2 * second)
-    sums, counts = _block_sums(per_pixel, block_px)
-    rng = np.random.default_rng(seed)
-    means = np.empty(RESAMPLES)
-    for i in range(RESAMPLES):
-        drawn = rng.integers(0, sums.size, sums.size)
-        means[i] = sums[drawn].sum() / counts[drawn].sum()
+    means = bootstrapped_means(per_pixel, block_px, seed)
     return PairedDifference(float(per_pixel.mean()), float(means.std(ddof=1)))
-
-
-def _block_sums(values: Float64, block_px: int) -> tuple[Float64, Float64]:
-    """Sum and number of the pixels of each block, those cut off by the lower and right border included; both 1-D."""
-    if block_px < 1:
-        raise SettingError(f"block_px = {block_px}: it must be 1 or more, and more than the noise is correlated over")
-    if values.ndim != 2 or np.prod([length // block_px for length in values.shape]) < FEWEST_BLOCKS:
-        raise ImageError(
-            f"shape {values.shape} holds fewer than {FEWEST_BLOCKS} blocks of {block_px} x {block_px} px; "
-            "give one larger frame, (height, width), or smaller blocks (block_px)"
-        )
-    starts = [np.arange(0, length, block_px) for length in values.shape]
-
-    def summed(array: Float64) -> Float64:
-        rows: Float64 = np.add.reduceat(array, starts[0], axis=0)
-        return np.add.reduceat(rows, starts[1], axis=1).ravel()
-
-    return summed(values), summed(np.ones_like(values))

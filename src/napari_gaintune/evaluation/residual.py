@@ -1,0 +1,54 @@
+"""What a denoiser took away: noise, and nothing else, has the variance and the whiteness that noise has."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..errors import SettingError
+from ..image import Array
+from ..noise.correlation import LIMIT_SE, NoiseCorrelation, noise_correlation
+from .metrics import Float64, check_same_shape
+
+LEAST_EXPECTED_E = 0.01  # per pixel: no denoiser's 0 is a place where no electron can arrive
+
+
+@dataclass(frozen=True)
+class ResidualCheck:
+    """What is left of a frame without its denoised image, over the standard deviation that its noise ought to have.
+
+    ``chi_square`` is the mean square, 1 for noise alone, within ± ``limit`` at 95 %; ``correlation`` that of neighbours.
+    """
+
+    chi_square: float
+    limit: float
+    correlation: NoiseCorrelation
+
+
+def check_residual(noisy: Array, denoised: Array, read_noise_e: float = 0.0) -> ResidualCheck:
+    """The residual ``noisy`` - ``denoised`` against the noise of counted electrons.
+
+    Both are (h, w) in electrons per pixel, any real dtype; ``read_noise_e`` is the standard deviation of the read noise in
+    electrons. A pixel's variance is its expected electrons, as ``denoised`` has them, and read_noise_e². A chi² above 1:
+    part of the scene was taken away, or the detector gain is wrong; below: part of the noise is in the result, or the gain
+    is wrong. Noise that pixels share shows in the correlation, whatever the denoiser did.
+
+    A network that sees a pixel leaves a little of its noise: twice that share is what chi² of a good one lacks. Raises
+    ImageError for shapes that differ or NaN, SettingError for a negative read noise, NoiseModelError for frames under 16 px
+    or a residual of nothing.
+    """
+    check_same_shape(noisy=noisy, denoised=denoised)
+    variance = expected_variance(denoised, read_noise_e)
+    residual = (noisy.astype(np.float64) - denoised) / np.sqrt(variance)
+    # of a Poisson variable the fourth cumulant is its mean
+    spread = np.sqrt(np.mean(2 + (variance - read_noise_e**2) / variance**2) / residual.size)
+    return ResidualCheck(float(np.mean(residual**2)), float(LIMIT_SE * spread), noise_correlation(residual))
+
+
+def expected_variance(expected_e: Array, read_noise_e: float) -> Float64:
+    """Of each pixel, in electrons squared. Raises SettingError for a negative read noise."""
+    if not 0 <= read_noise_e < np.inf:
+        raise SettingError(f"read noise {read_noise_e:g} electrons: it must be 0 or more")
+    variance: Float64 = np.maximum(expected_e.astype(np.float64), LEAST_EXPECTED_E) + read_noise_e**2
+    return variance
