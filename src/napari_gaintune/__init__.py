@@ -7,12 +7,25 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .models.catalogue import list_models, load_denoiser
     from .pipeline.api import Result, denoise
+    from .pipeline.check import Check, check
     from .pipeline.config import DenoiseConfig
     from .pipeline.transfer import Transferred, transfer
 
-__all__ = ["DenoiseConfig", "Result", "Transferred", "denoise", "list_models", "load_denoiser", "transfer"]
+__all__ = [
+    "Check",
+    "DenoiseConfig",
+    "Result",
+    "Transferred",
+    "check",
+    "denoise",
+    "list_models",
+    "load_denoiser",
+    "transfer",
+]
 
 _HOMES = {
+    "Check": ".pipeline.check",
+    "check": ".pipeline.check",
     "DenoiseConfig": ".pipeline.config",
     "Result": ".pipeline.api",
     "Transferred": ".pipeline.transfer",

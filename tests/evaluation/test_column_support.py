@@ -34,7 +34,7 @@ def test_contrast_is_unbiased_and_scatters_as_it_says(
     found = []
     for _ in range(400):
         counts = rng.poisson(real) + read_noise_e * rng.normal(size=real.shape)
-        support = column_support(claimed, counts, PIXEL_NM, read_noise_e, place)
+        support = column_support(claimed, counts, PIXEL_NM, read_noise_e, places_px=place)
         found.append(support.contrast[0])
     (said,) = support.standard_error
     assert abs(np.mean(found) - is_there) < 4 * said / 20
@@ -57,6 +57,24 @@ def test_invented_columns_of_a_particle_are_found(rng: np.random.Generator) -> N
         others = np.delete(support.log_likelihood_ratio, asked[0])
         assert np.mean(others > 0) > 0.98  # a chance of error of 1.6 % is the mean of these columns
     assert right >= 48
+
+
+def test_the_mean_of_many_frames_says_as_much_as_all_their_counts(rng: np.random.Generator) -> None:
+    """Where a part of the frame is not known, less; where nothing is, nothing."""
+    claimed = 0.5 * atoms(PLACES)
+    counts = rng.poisson(claimed, (20, *claimed.shape))
+    mean = column_support(claimed, counts.mean(axis=0), PIXEL_NM, frames=20)
+    whole = column_support(20 * claimed, counts.sum(axis=0), PIXEL_NM, places_px=mean.places_px)
+    np.testing.assert_allclose(mean.contrast, whole.contrast, rtol=1e-9)
+    np.testing.assert_allclose(mean.standard_error, whole.standard_error, rtol=1e-9)
+    number = np.full(claimed.shape, 20.0)
+    number[:, 108:] = 0
+    half = column_support(claimed, np.where(number > 0, counts.mean(axis=0), claimed), PIXEL_NM, frames=number)
+    unknown = half.places_px[:, 1] > 108 + COLUMN_RADIUS_NM / PIXEL_NM
+    assert 0 < unknown.sum() < len(PLACES)
+    assert not half.is_told[unknown].any()
+    assert np.isinf(half.standard_error[unknown]).all()
+    assert half.is_told[half.places_px[:, 1] < 100].all()
 
 
 def test_the_chance_of_error_is_true_where_it_is_large(rng: np.random.Generator) -> None:
@@ -89,6 +107,19 @@ def test_bright_and_dark_columns_are_asked_about_alike(rng: np.random.Generator)
         support = column_support(claimed, rng.poisson(claimed), PIXEL_NM)
         assert len(support.places_px) == len(PLACES)
         assert (support.log_likelihood_ratio > 0).all()
+
+
+@pytest.mark.parametrize("pixel_nm", [0.0101, 0.01, 0.0099, 0.03])
+def test_columns_at_the_border_are_no_trouble(pixel_nm: float, rng: np.random.Generator) -> None:
+    """Wherever the frame is cut, and however many pixels a radius is."""
+    image = 5 * particle()[0]
+    radius_px = COLUMN_RADIUS_NM / pixel_nm
+    nearest = []
+    for y, x in rng.integers(0, 40, (8, 2)):
+        cut = image[y : y + 200, x : x + 190]
+        places = column_support(cut, cut, pixel_nm).places_px
+        nearest.append(min(places.min(), (np.array(cut.shape) - 1 - places.max(axis=0)).min()))
+    assert radius_px <= min(nearest) < radius_px + 4
 
 
 def test_a_frame_without_columns_has_none_to_support() -> None:
@@ -129,4 +160,4 @@ def test_what_cannot_be_asked_is_refused() -> None:
     with pytest.raises(ImageError, match="leaves the frame"):
         without_column(image, np.array([3.0, 30.0]), 8.0)
     with pytest.raises(SettingError, match="read noise -1"):
-        column_support(image, image, PIXEL_NM, -1.0, np.array([[30.0, 30.0]]))
+        column_support(image, image, PIXEL_NM, -1.0, places_px=np.array([[30.0, 30.0]]))

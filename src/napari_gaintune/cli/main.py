@@ -12,6 +12,7 @@ from cyclopts import App, CycloptsError, Parameter
 
 from ..errors import GaintuneError
 from .add_model import add_model
+from .check import check
 from .demo import demo
 from .denoise import denoise
 from .evaluate import evaluate
@@ -49,6 +50,7 @@ app.command(transfer)
 app.command(demo)
 app.command(evaluate)
 app.command(noise)
+app.command(check)
 app.command(simulate)
 app.command(train)
 app.command(figures)

@@ -31,11 +31,16 @@ def bootstrapped_means(per_pixel: Float64, block_px: int = BLOCK_PX, seed: int =
     return np.array([sums[blocks].sum() / counts[blocks].sum() for blocks in drawn])
 
 
+def fits_blocks(shape: tuple[int, ...], block_px: int = BLOCK_PX) -> bool:
+    """Whether a frame of this shape has enough whole blocks."""
+    return len(shape) == 2 and int(np.prod([length // block_px for length in shape])) >= FEWEST_BLOCKS
+
+
 def _block_sums(values: Float64, block_px: int) -> Float64:
     """The sum over each block, those cut off by the lower and right border included; 1-D."""
     if block_px < 1:
         raise SettingError(f"block_px = {block_px}: it must be 1 or more, and more than the noise is correlated over")
-    if values.ndim != 2 or np.prod([length // block_px for length in values.shape]) < FEWEST_BLOCKS:
+    if not fits_blocks(values.shape, block_px):
         raise ImageError(
             f"shape {values.shape} holds fewer than {FEWEST_BLOCKS} blocks of {block_px} x {block_px} px; "
             "give one larger frame, (height, width), or smaller blocks (block_px)"

@@ -55,7 +55,13 @@ class ColumnSupport:
 
 
 def column_support(
-    denoised: Array, counts: Array, pixel_size_nm: float, read_noise_e: float = 0.0, places_px: Float64 | None = None
+    denoised: Array,
+    counts: Array,
+    pixel_size_nm: float,
+    read_noise_e: float = 0.0,
+    *,
+    frames: Array | float = 1.0,
+    places_px: Float64 | None = None,
 ) -> ColumnSupport:
     """Each column of ``denoised`` against the same frame without it, judged by ``counts``.
 
@@ -65,18 +71,20 @@ def column_support(
     both, contrast = sum(c (y - without) / v) / sum(c² / v), and its variance is 1 / sum(c² / v): the likelihood ratio of
     normal noise of that variance, to which the noise of some dozen pixels' sum is close.
 
-    The counts of another frame, aligned with it, are a better witness than the denoised frame's own: a column made of its
-    noise is supported by it. Noise is taken as independent from pixel to pixel; where neighbours share it, the standard
-    error is too small. ``places_px`` (n, 2) asks about these places instead of the columns that are found.
+    Other frames of the scene, aligned with it, are better witnesses than the denoised frame's own counts: a column that was
+    made of its noise is supported by it. ``counts`` may be the mean of several; ``frames`` then says of how many, one
+    number or (h, w), 0 where it is not known. Noise is taken as independent from pixel to pixel; where neighbours share it,
+    the standard error is too small. ``places_px`` (n, 2) asks about these places instead of the columns that are found.
 
     Raises ImageError where the frames do not fit each other, hold NaN, or their pixels are too large to show a column;
     SettingError for a negative read noise.
     """
     check_same_shape(denoised=denoised, counts=counts)
     claimed, measured = (array.astype(np.float64) for array in (denoised, counts))
+    weight = np.broadcast_to(np.asarray(frames, dtype=np.float64), claimed.shape)
     places = columns_in(claimed, pixel_size_nm) if places_px is None else np.asarray(places_px, dtype=np.float64)
     radius_px = COLUMN_RADIUS_NM / pixel_size_nm
-    judged = [_judge(claimed, measured, place, radius_px, read_noise_e) for place in places]
+    judged = [_judge(claimed, measured, weight, place, radius_px, read_noise_e) for place in places]
     contrast, error = np.array(judged).reshape(-1, 2).T
     return ColumnSupport(places, contrast, error)
 
@@ -91,7 +99,7 @@ def without_column(image: Array, place_px: Float64, radius_px: float) -> Float64
     centre = np.asarray(place_px, dtype=np.float64)
     if not ((centre >= radius_px).all() and (centre <= np.array(filled.shape) - 1 - radius_px).all()):
         raise ImageError(
-            f"column at {tuple(centre)}: a disc of {radius_px:.1f} px around it leaves the frame of {filled.shape} px; "
+            f"column at ({centre[0]:g}, {centre[1]:g}): a disc of {radius_px:.1f} px around it leaves the frame of {filled.shape} px; "
             "choose one inside"
         )
     # a pixel nearer to the rim than half its side is as good as on it, and too near to be told from few points
@@ -105,14 +113,14 @@ def without_column(image: Array, place_px: Float64, radius_px: float) -> Float64
 
 
 def _judge(
-    claimed: Float64, measured: Float64, place: Float64, radius_px: float, read_noise_e: float
+    claimed: Float64, measured: Float64, frames: Float64, place: Float64, radius_px: float, read_noise_e: float
 ) -> tuple[float, float]:
     """Contrast and standard error of one column; all in electrons."""
     around = tuple(slice(max(0, int(at - radius_px) - 1), int(at + radius_px) + 3) for at in place)
-    claimed, measured = claimed[around], measured[around]
+    claimed, measured, frames = claimed[around], measured[around], frames[around]
     without = without_column(claimed, place - [axis.start for axis in around], radius_px)
     added = claimed - without
-    weight = added / expected_variance((claimed + without) / 2, read_noise_e)
+    weight = frames * added / expected_variance((claimed + without) / 2, read_noise_e)
     certainty = float(np.sum(weight * added))
     if not certainty > 0:
         return 0.0, np.inf

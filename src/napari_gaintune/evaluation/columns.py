@@ -67,11 +67,18 @@ def columns_in(image: Array, pixel_size_nm: float) -> Points:
     radius_px = _column_radius_px(pixel_size_nm)
     response = _response(image, pixel_size_nm)
     response = _sign(response) * response
-    return _peaks(response, radius_px, _threshold(response))
+    places = _peaks(response, radius_px, _threshold(response))
+    whole = (places >= radius_px) & (places <= np.array(image.shape) - 1 - radius_px)
+    return places[whole.all(axis=1)]
+
+
+def shows_columns(pixel_size_nm: float) -> bool:
+    """Whether pixels are small enough for a column: 0.053 nm or less."""
+    return 0 < pixel_size_nm * FINEST_COLUMN_PX <= COLUMN_RADIUS_NM
 
 
 def _column_radius_px(pixel_size_nm: float) -> float:
-    if not 0 < pixel_size_nm * FINEST_COLUMN_PX <= COLUMN_RADIUS_NM:
+    if not shows_columns(pixel_size_nm):
         raise ImageError(
             f"pixels of {pixel_size_nm:g} nm: a column of {COLUMN_RADIUS_NM} nm radius needs {FINEST_COLUMN_PX} px, "
             f"{COLUMN_RADIUS_NM / FINEST_COLUMN_PX:.3f} nm each"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import secrets
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from ..errors import OutputError
@@ -14,15 +14,23 @@ from ..image import FrameSeries
 SUFFIXES = (".ome.tif", ".ome.tiff", ".tif", ".tiff")
 
 
-def check_output(out: str | Path, source: FrameSeries | str | Path | None = None, overwrite: bool = False) -> Path:
+def check_output(
+    out: str | Path,
+    source: FrameSeries | str | Path | None = None,
+    overwrite: bool = False,
+    what: str = "results are written as OME-TIFF",
+    suffixes: Sequence[str] = SUFFIXES,
+) -> Path:
     """The output path, once nothing speaks against writing it: call this before any work.
 
-    Raises OutputError if the suffix is not one of TIFF's, the folder is missing, ``out`` exists and ``overwrite`` is
-    false, or ``out`` is the input (also through links), which is refused even with ``overwrite``.
+    Raises OutputError if the name ends in none of ``suffixes`` (then ``what`` says why it should), the folder is missing,
+    ``out`` exists and ``overwrite`` is false, or ``out`` is the input (also through links), which is refused even with
+    ``overwrite``.
     """
     path = Path(out).expanduser()
-    if not path.name.lower().endswith(SUFFIXES):
-        raise OutputError(f"{path}: results are written as OME-TIFF; let the name end in one of {' '.join(SUFFIXES)}")
+    if not path.name.lower().endswith(tuple(suffixes)):
+        any_of = "one of " if len(suffixes) > 1 else ""
+        raise OutputError(f"{path}: {what}; let the name end in {any_of}{' '.join(suffixes)}")
     if not path.parent.is_dir():
         raise OutputError(f"{path}: the folder {path.parent} does not exist; make it first, or choose another")
     if path.is_dir():

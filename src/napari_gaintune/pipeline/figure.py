@@ -14,7 +14,7 @@ ZOOM = 2  # printed pixels per image pixel and direction
 GAP_PX, MARGIN_PX = 16, 24
 TITLE_PX, CAPTION_PX = 64, 48  # heights of letters
 BAR_SHARE = 0.3  # of the width, at most
-INK, PAPER, BAR_INK, BAR_EDGE = 0, 255, 255, 0
+INK, PAPER, BAR_INK, BAR_EDGE = "black", "white", "white", "black"  # names mean the same in grey and in colour
 
 
 @dataclass(frozen=True)
@@ -25,6 +25,17 @@ class Panel:
     caption: str
     image: Array
     limits: tuple[float, float]
+
+
+@dataclass(frozen=True)
+class Circle:
+    """Around row ``y`` and column ``x``, in the frame's pixels; ``width`` of the line in printed ones."""
+
+    y: float
+    x: float
+    radius: float
+    colour: str
+    width: int
 
 
 def side_by_side(panels: Sequence[Panel], footer: str, pixel_size_nm: float | None) -> Image.Image:
@@ -48,6 +59,17 @@ def side_by_side(panels: Sequence[Panel], footer: str, pixel_size_nm: float | No
     draw.text((MARGIN_PX, size[1] - MARGIN_PX), footer, INK, _font(CAPTION_PX), anchor="ls")
     if pixel_size_nm:
         _scale_bar(draw, (MARGIN_PX, top + height), width, pixel_size_nm / ZOOM)
+    return sheet
+
+
+def with_circles(panel: Panel, circles: Sequence[Circle], pixel_size_nm: float) -> Image.Image:
+    """One frame in grey with a scale bar and coloured circles on it, for a PNG."""
+    sheet = _grey(panel).convert("RGB")
+    draw = ImageDraw.Draw(sheet)
+    for circle in circles:
+        y, x, radius = (ZOOM * length for length in (circle.y + 0.5, circle.x + 0.5, circle.radius))
+        draw.ellipse((x - radius, y - radius, x + radius, y + radius), outline=circle.colour, width=circle.width)
+    _scale_bar(draw, (0, sheet.height), sheet.width, pixel_size_nm / ZOOM)
     return sheet
 
 

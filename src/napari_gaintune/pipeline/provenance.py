@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
@@ -85,6 +85,36 @@ def provenance(job: DenoiseJob, records: Sequence[FrameRecord]) -> dict[str, Any
             "python": platform.python_version(),
         },
     }
+
+
+@dataclass(frozen=True)
+class Made:
+    """How a frame of a result came about: frame ``frame`` of the recording, the ``position``-th of the result.
+
+    ``scale`` takes the input's unit to electrons per pixel, None where it is not known; up to ``learned_nearby`` frames on
+    either side were learned from.
+    """
+
+    frame: int
+    position: int
+    scale: IntensityScale | None
+    learned_nearby: int
+
+
+def made_frames(recipe: dict[str, Any]) -> list[Made]:
+    """Every frame of a result, in its order, from its recipe."""
+    return [_made(position, record, recipe) for position, record in enumerate(recipe["frames"])]
+
+
+def _made(position: int, record: dict[str, Any], recipe: dict[str, Any]) -> Made:
+    scale = None
+    if record["scale"] and record["dose_e_per_px"] is not None:  # else the model does not count electrons
+        scale = IntensityScale(**record["scale"])
+        scale = replace(
+            scale, per_unit=scale.per_unit * recipe["model"]["binning"] ** 2
+        )  # it is that of the binned frame
+    nearby = recipe["settings"]["nearby_frames"] if record["objective"].startswith("NextFrame") else 0
+    return Made(record["frame"], position, scale, nearby)
 
 
 def _hash(series: FrameSeries) -> str | None:

@@ -1,0 +1,264 @@
+"""Whether a result can be trusted, by what was measured alone: its residual, other frames of the scene, its columns."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..errors import ImageError, SettingError
+from ..evaluation.bootstrap import fits_blocks
+from ..evaluation.column_support import ColumnSupport, column_support
+from ..evaluation.columns import COLUMN_RADIUS_NM, shows_columns
+from ..evaluation.other_frames import FEWEST_FRAMES, UnsupervisedError, unsupervised_error
+from ..evaluation.residual import ResidualCheck, check_residual
+from ..image import Array, ArraySeries, Float32, FrameSeries, check_frame, with_pixel_size
+from ..io import check_output, read_recipe, series_from
+from ..io.output_path import SUFFIXES, discard, part_path, publish
+from ..noise.intensity import IntensityScale
+from .api import Result
+from .figure import Circle, Panel, with_circles
+from .frames import selection_of
+from .nearby import AlignedFrames, is_in_time
+from .provenance import Made, made_frames
+from .same_scene import brightness
+from .save import chosen_axes
+
+REACH = 20  # frames on either side: farther ones tell little more, and the scene goes on changing
+SUPPORTED, INVENTED, UNTOLD = (
+    ("#56b4e9", 3),
+    ("#e69f00", 7),
+    ("white", 1),
+)  # told apart by the colour-blind, and by width
+SHARED_FROM = 0.05  # of neighbours' residuals; what a network leaves of independent noise stays well below
+WORTH_TELLING = 0.02  # of chi square: a network that sees a pixel keeps a little of its noise
+
+
+@dataclass(frozen=True)
+class Check:
+    """What the measured counts say of the denoised frame ``frame``; all in electrons per pixel.
+
+    ``image`` is that frame, (h, w) float32, and ``pixel_size_nm`` the side of its pixels (None: not known). ``error`` is
+    None where fewer than two other frames show the scene. ``columns`` are those that the image shows, by the counts of
+    ``other_frames`` other frames, and ``columns_here`` the same ones, in the same order, by the frame's own counts, which
+    support what a network has made of their noise: only what they speak against is told. None where there are no such
+    counts, or no column could be seen at this pixel size. ``sentences`` say what it means.
+    """
+
+    frame: int
+    image: Float32 = field(repr=False)
+    pixel_size_nm: float | None
+    residual: ResidualCheck
+    other_frames: int
+    error: UnsupervisedError | None
+    columns: ColumnSupport | None = field(repr=False)
+    columns_here: ColumnSupport | None = field(repr=False)
+    sentences: tuple[str, ...]
+
+
+def check(
+    noisy: Any,
+    denoised: Any,
+    frame: int | None = None,
+    detector_gain: float = 0.0,
+    detector_offset: float = 0.0,
+    read_noise_sd: float = 0.0,
+    pixel_size_nm: float = 0.0,
+) -> Check:
+    """Check one denoised frame by what was measured alone; see ``Check`` for what comes out.
+
+    ``noisy`` is the recording, ``denoised`` what was made of it, in the recording's unit: what ``denoise`` takes (arrays,
+    layers, signals, paths), or the ``Result`` that it returns. ``frame`` counts from 0 in the recording; None: the first
+    that was denoised. Of a series in time up to 20 frames on either side are looked at, aligned by whole pixels and made
+    as bright; those that objective next-frame has learned from are no witnesses and left out. One frame is in memory at a
+    time.
+
+    ``detector_gain`` is in counts per electron, 0 takes what the result's recipe says, offset included; offset and read
+    noise are in counts, and ``pixel_size_nm`` 0 is the recording's own. Raises ImageError where the frames do not fit each
+    other or hold NaN, SettingError for a frame that is not there, a negative setting, or no detector gain where none is
+    known.
+    """
+    recording, result, recipe = with_pixel_size(series_from(noisy), pixel_size_nm), *_opened(denoised)
+    made = _made(recording, result, recipe, frame)
+    scale = IntensityScale(detector_offset, detector_gain) if detector_gain else made.scale
+    if scale is None:
+        raise SettingError(
+            "detector_gain = 0: the result does not say how many counts an electron makes; give the detector gain, and the "
+            "offset where an unexposed pixel does not read 0 (napari-gaintune noise measures both)"
+        )
+    if not read_noise_sd >= 0:
+        raise SettingError(f"read_noise_sd = {read_noise_sd:g}; it must be 0 or more, in counts")
+    image = check_frame(result.frame(made.position), f"{result.name}, frame {made.position}")
+    return check_frame_of(recording, image, made.frame, scale, read_noise_sd / scale.per_unit, made.learned_nearby)
+
+
+def _opened(denoised: Any) -> tuple[FrameSeries, dict[str, Any] | None]:
+    """A result's frames, and its recipe where it has one."""
+    if isinstance(denoised, Result):
+        shape, calibration = chosen_axes(denoised.source, [report.frame for report in denoised.frames])
+        return ArraySeries(denoised.image.reshape(shape), "result", calibration), denoised.provenance
+    is_tiff = isinstance(denoised, (str, Path)) and str(denoised).lower().endswith(SUFFIXES)
+    return series_from(denoised), read_recipe(denoised) if is_tiff else None
+
+
+def _made(recording: FrameSeries, result: FrameSeries, recipe: dict[str, Any] | None, frame: int | None) -> Made:
+    """How the frame in question was made; of a result without a recipe frame by frame. Raises SettingError."""
+    if recipe:
+        frames = made_frames(recipe)
+    elif len(result) == len(recording):
+        frames = [Made(index, index, None, 0) for index in range(len(result))]
+    else:
+        raise ImageError(
+            f"{len(result)} denoised frames of {len(recording)}, and no recipe to say which; give the recording's own "
+            "frames only, or a result of this program"
+        )
+    found = [made for made in frames if frame is None or made.frame == frame]
+    if not found:
+        selection = selection_of([made.frame for made in frames], len(recording))
+        raise SettingError(f"frame = {frame}: the frames that were denoised are {selection}; choose one of these")
+    return found[0]
+
+
+def check_frame_of(
+    noisy: FrameSeries,
+    denoised: Float32,
+    frame: int,
+    scale: IntensityScale,
+    read_noise_e: float = 0.0,
+    without_nearby: int = 0,
+) -> Check:
+    """The same for a frame, (h, w) in the series' unit, that is known to be of frame ``frame``.
+
+    ``scale`` takes that unit to electrons per pixel; ``read_noise_e`` is in electrons; of the other frames the nearest
+    ``without_nearby`` on either side are left out.
+    """
+    counts = check_frame(noisy.frame(frame), f"{noisy.name}, frame {frame}")
+    seen, claimed = scale.to_model(counts), scale.to_model(denoised)
+    residual = check_residual(seen, claimed, read_noise_e)
+    others = _Others.of(noisy, frame, scale, seen, without_nearby)
+    error = (
+        unsupervised_error(claimed, others) if others.count >= FEWEST_FRAMES and fits_blocks(claimed.shape) else None
+    )
+    columns = here = None
+    size = noisy.calibration.pixel_size_nm
+    pixel_nm = float(np.sqrt(size[0] * size[1])) if size else None
+    if pixel_nm and shows_columns(pixel_nm):
+        here = column_support(claimed, seen, pixel_nm, read_noise_e)
+        if others.count:
+            mean, number = others.mean(claimed)
+            columns = column_support(claimed, mean, pixel_nm, read_noise_e, frames=number, places_px=here.places_px)
+    told = (*_of_residual(residual), *_of_error(error), *_of_columns(columns, here))
+    return Check(frame, claimed, pixel_nm, residual, others.count, error, columns, here, told)
+
+
+def draw(found: Check, path: Path, overwrite: bool = False) -> None:
+    """The denoised frame with a circle around each column, as a PNG.
+
+    Blue where the other frames support it (of a frame alone, its own counts), thick and orange where they speak against it,
+    thin and white where they cannot tell. Raises OutputError as ``check_output`` does, SettingError where there are no
+    columns to draw.
+    """
+    out = check_output(path, None, overwrite, "the picture is a PNG", (".png",))
+    support = found.columns or found.columns_here
+    if support is None or found.pixel_size_nm is None:
+        raise SettingError(
+            "no picture: it shows columns of atoms, for which the pixel size must be known and 0.053 nm or less"
+        )
+    radius_px = COLUMN_RADIUS_NM / found.pixel_size_nm
+    looks = [
+        INVENTED if bad else SUPPORTED if told else UNTOLD
+        for told, bad in zip(support.is_told, support.is_invented, strict=True)
+    ]
+    circles = [Circle(y, x, radius_px, *look) for (y, x), look in zip(support.places_px.tolist(), looks, strict=True)]
+    low, high = (float(value) for value in np.percentile(found.image, (0.5, 99.5)))
+    picture = with_circles(
+        Panel("", "", found.image, (low, high if high > low else low + 1)), circles, found.pixel_size_nm
+    )
+    part = part_path(out)
+    try:
+        picture.save(part, format="PNG", optimize=True)
+        publish(part, out, overwrite)
+    finally:
+        discard(part)
+
+
+@dataclass(frozen=True)
+class _Others:
+    """Other frames of the scene in electrons, aligned with the one in question and as bright, read anew at each look."""
+
+    aligned: AlignedFrames | None
+    numbers: tuple[int, ...]
+    scale: IntensityScale
+    seen: Float32
+
+    @classmethod
+    def of(cls, series: FrameSeries, frame: int, scale: IntensityScale, seen: Float32, without_nearby: int) -> _Others:
+        aligned = AlignedFrames.around(series, frame, REACH) if is_in_time(series) else None
+        found = aligned.shifts_px if aligned else ()
+        return cls(aligned, tuple(n for n in found if abs(n - frame) > without_nearby), scale, seen)
+
+    @property
+    def count(self) -> int:
+        return len(self.numbers)
+
+    def __iter__(self) -> Iterator[Float32]:
+        for number, one in self.aligned or ():
+            if number in self.numbers:
+                shown = self.scale.to_model(one)
+                yield shown / np.float32(brightness(shown, self.seen))
+
+    def mean(self, unknown: Float32) -> tuple[Array, Array]:
+        """Of all of them, (h, w), and of how many in each pixel; ``unknown`` where there is none."""
+        total, number = np.zeros(unknown.shape), np.zeros(unknown.shape)
+        for one in self:
+            known = np.isfinite(one)
+            total += np.where(known, one, 0)
+            number += known
+        return np.divide(total, number, out=unknown.astype(np.float64), where=number > 0), number
+
+
+def _of_residual(found: ResidualCheck) -> list[str]:
+    off, along = found.chi_square - 1, max(found.correlation.along_x[0], found.correlation.along_y[0], key=abs)
+    sentences = []
+    if abs(off) <= max(found.limit, WORTH_TELLING):
+        sentences.append("What was taken away has the variance of counted electrons.")
+    elif off > 0:
+        sentences.append(
+            f"What was taken away varies {off:.0%} more than counted electrons do: part of the scene is in it, the detector "
+            "gain is larger than it was taken for, or the detector adds noise."
+        )
+    else:
+        sentences.append(
+            f"What was taken away varies {-off:.0%} less than counted electrons do: part of the noise is in the result, the "
+            "detector gain is smaller than it was taken for, or the detector spreads an electron over several pixels."
+        )
+    if along > SHARED_FROM:
+        sentences.append(
+            "Neighbouring pixels of it are alike: the detector's noise is correlated, or part of the scene was taken away."
+        )
+    return sentences
+
+
+def _of_error(found: UnsupervisedError | None) -> list[str]:
+    if found is None:
+        return ["No other frames of the scene: the error of the result cannot be measured."]
+    return ["The error is by other frames of the scene: what moves or changes in it counts as error."]
+
+
+def _of_columns(by_others: ColumnSupport | None, here: ColumnSupport | None) -> list[str]:
+    if here is None:
+        return ["No columns of atoms are looked for: that needs a pixel size of 0.053 nm or less."]
+    told = [f"The result shows {len(here.places_px)} columns of atoms."]
+    if by_others is not None:
+        told.append(
+            f"The other frames can tell {by_others.is_told.sum()} of them, and speak against "
+            f"{by_others.is_invented.sum()}: these are invented, or not there at other times."
+        )
+    told.append(
+        f"The frame's own counts can tell {here.is_told.sum()}, and speak against {here.is_invented.sum()}. For the others "
+        "they prove nothing: a column made of this frame's noise is supported by it."
+    )
+    return told
