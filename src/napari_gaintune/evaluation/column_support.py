@@ -99,8 +99,8 @@ def without_column(image: Array, place_px: Float64, radius_px: float) -> Float64
     centre = np.asarray(place_px, dtype=np.float64)
     if not ((centre >= radius_px).all() and (centre <= np.array(filled.shape) - 1 - radius_px).all()):
         raise ImageError(
-            f"column at ({centre[0]:g}, {centre[1]:g}): a disc of {radius_px:.1f} px around it leaves the frame of {filled.shape} px; "
-            "choose one inside"
+            f"column at ({centre[0]:g}, {centre[1]:g}): a disc of {radius_px:.1f} px around it leaves the frame of "
+            f"{filled.shape} px; choose one inside"
         )
     # a pixel nearer to the rim than half its side is as good as on it, and too near to be told from few points
     y, x = np.nonzero(np.hypot(*(np.indices(filled.shape) - centre[:, None, None])) < radius_px - 0.5)
