@@ -13,7 +13,7 @@ from napari_gaintune.errors import ImageError, OutputError, SettingError
 from napari_gaintune.evaluation.column_support import without_column
 from napari_gaintune.evaluation.columns import COLUMN_RADIUS_NM
 from napari_gaintune.image import ArraySeries, Calibration
-from napari_gaintune.pipeline.check import draw
+from napari_gaintune.pipeline.check_picture import draw
 from napari_gaintune.pipeline.config import DenoiseConfig
 from napari_gaintune.pipeline.save import denoise_to_file
 

@@ -60,7 +60,7 @@ def check(
     """
     from ..io import check_output
     from ..pipeline.check import check as run
-    from ..pipeline.check import draw
+    from ..pipeline.check_picture import draw
 
     if picture is not None:
         check_output(picture, denoised, overwrite, "the picture is a PNG", (".png",))

@@ -12,15 +12,14 @@ import numpy as np
 from ..errors import ImageError, SettingError
 from ..evaluation.bootstrap import fits_blocks
 from ..evaluation.column_support import ColumnSupport, column_support
-from ..evaluation.columns import COLUMN_RADIUS_NM, shows_columns
+from ..evaluation.columns import shows_columns
 from ..evaluation.other_frames import FEWEST_FRAMES, UnsupervisedError, unsupervised_error
 from ..evaluation.residual import ResidualCheck, check_residual
 from ..image import Array, ArraySeries, Float32, FrameSeries, check_frame, with_pixel_size
-from ..io import check_output, read_recipe, series_from
-from ..io.output_path import SUFFIXES, discard, part_path, publish
+from ..io import read_recipe, series_from
+from ..io.output_path import SUFFIXES
 from ..noise.intensity import IntensityScale
 from .api import Result
-from .figure import Circle, Panel, with_circles
 from .frames import selection_of
 from .nearby import AlignedFrames, is_in_time
 from .provenance import Made, made_frames
@@ -28,13 +27,13 @@ from .same_scene import brightness
 from .save import chosen_axes
 
 REACH = 20  # frames on either side: farther ones tell little more, and the scene goes on changing
-SUPPORTED, INVENTED, UNTOLD = (
-    ("#56b4e9", 3),
-    ("#e69f00", 7),
-    ("white", 1),
-)  # told apart by the colour-blind, and by width
 SHARED_FROM = 0.05  # of neighbours' residuals; what a network leaves of independent noise stays well below
 WORTH_TELLING = 0.02  # of chi square: a network that sees a pixel keeps a little of its noise
+
+NO_GAIN = (
+    "detector_gain = 0: the result does not say how many counts an electron makes; give the detector gain, and the offset "
+    "where an unexposed pixel does not read 0 (napari-gaintune noise measures both)"
+)
 
 
 @dataclass(frozen=True)
@@ -58,6 +57,20 @@ class Check:
     columns_here: ColumnSupport | None = field(repr=False)
     sentences: tuple[str, ...]
 
+    @property
+    def witnessed(self) -> ColumnSupport | None:
+        """The columns by the best witnesses there are."""
+        return self.columns or self.columns_here
+
+    def in_words(self) -> str:
+        """The figures and the sentences, for a small place."""
+        residual = self.residual
+        words = [f"Frame {self.frame}: chi square {residual.chi_square:.3f} (noise alone: 1 ± {residual.limit:.3f})"]
+        if self.error:
+            upsnr, low, high = self.error.psnr_db()
+            words.append(f"uPSNR {upsnr:.1f} dB, peak 1 e⁻/px (95 %: {low:.1f} to {high:.1f}), by other frames")
+        return "\n".join([*(f"{line}." for line in words), *self.sentences])
+
 
 def check(
     noisy: Any,
@@ -77,22 +90,33 @@ def check(
     time.
 
     ``detector_gain`` is in counts per electron, 0 takes what the result's recipe says, offset included; offset and read
-    noise are in counts, and ``pixel_size_nm`` 0 is the recording's own. Raises ImageError where the frames do not fit each
-    other or hold NaN, SettingError for a frame that is not there, a negative setting, or no detector gain where none is
-    known.
+    noise are in counts, and ``pixel_size_nm`` 0 is the recording's own, or what it was denoised with. Raises ImageError
+    where the frames do not fit each other or hold NaN, SettingError for a frame that is not there, a negative setting, or no
+    detector gain where none is known.
     """
-    recording, result, recipe = with_pixel_size(series_from(noisy), pixel_size_nm), *_opened(denoised)
+    result, recipe = _opened(denoised)
+    recording = _calibrated(series_from(noisy), pixel_size_nm, recipe)
     made = _made(recording, result, recipe, frame)
     scale = IntensityScale(detector_offset, detector_gain) if detector_gain else made.scale
     if scale is None:
-        raise SettingError(
-            "detector_gain = 0: the result does not say how many counts an electron makes; give the detector gain, and the "
-            "offset where an unexposed pixel does not read 0 (napari-gaintune noise measures both)"
-        )
+        raise SettingError(NO_GAIN)
     if not read_noise_sd >= 0:
         raise SettingError(f"read_noise_sd = {read_noise_sd:g}; it must be 0 or more, in counts")
     image = check_frame(result.frame(made.position), f"{result.name}, frame {made.position}")
     return check_frame_of(recording, image, made.frame, scale, read_noise_sd / scale.per_unit, made.learned_nearby)
+
+
+def check_by_recipe(noisy: FrameSeries, image: Float32, frame: int, recipe: dict[str, Any]) -> Check:
+    """The same for ``image``, (h, w) in the recording's unit, which was made of frame ``frame`` as ``recipe`` says."""
+    (made,) = [one for one in made_frames(recipe) if one.frame == frame]
+    if made.scale is None:
+        raise SettingError(NO_GAIN)
+    return check_frame_of(_calibrated(noisy, 0.0, recipe), image, frame, made.scale, 0.0, made.learned_nearby)
+
+
+def _calibrated(noisy: FrameSeries, pixel_size_nm: float, recipe: dict[str, Any] | None) -> FrameSeries:
+    """With the pixel size that is given now, or was given when it was denoised."""
+    return with_pixel_size(noisy, pixel_size_nm or (recipe["settings"]["pixel_size_nm"] if recipe else 0.0))
 
 
 def _opened(denoised: Any) -> tuple[FrameSeries, dict[str, Any] | None]:
@@ -152,37 +176,6 @@ def check_frame_of(
             columns = column_support(claimed, mean, pixel_nm, read_noise_e, frames=number, places_px=here.places_px)
     told = (*_of_residual(residual), *_of_error(error), *_of_columns(columns, here))
     return Check(frame, claimed, pixel_nm, residual, others.count, error, columns, here, told)
-
-
-def draw(found: Check, path: Path, overwrite: bool = False) -> None:
-    """The denoised frame with a circle around each column, as a PNG.
-
-    Blue where the other frames support it (of a frame alone, its own counts), thick and orange where they speak against it,
-    thin and white where they cannot tell. Raises OutputError as ``check_output`` does, SettingError where there are no
-    columns to draw.
-    """
-    out = check_output(path, None, overwrite, "the picture is a PNG", (".png",))
-    support = found.columns or found.columns_here
-    if support is None or found.pixel_size_nm is None:
-        raise SettingError(
-            "no picture: it shows columns of atoms, for which the pixel size must be known and 0.053 nm or less"
-        )
-    radius_px = COLUMN_RADIUS_NM / found.pixel_size_nm
-    looks = [
-        INVENTED if bad else SUPPORTED if told else UNTOLD
-        for told, bad in zip(support.is_told, support.is_invented, strict=True)
-    ]
-    circles = [Circle(y, x, radius_px, *look) for (y, x), look in zip(support.places_px.tolist(), looks, strict=True)]
-    low, high = (float(value) for value in np.percentile(found.image, (0.5, 99.5)))
-    picture = with_circles(
-        Panel("", "", found.image, (low, high if high > low else low + 1)), circles, found.pixel_size_nm
-    )
-    part = part_path(out)
-    try:
-        picture.save(part, format="PNG", optimize=True)
-        publish(part, out, overwrite)
-    finally:
-        discard(part)
 
 
 @dataclass(frozen=True)

@@ -17,10 +17,10 @@ from ..errors import GaintuneError
 from ..io import series_from
 from .compare import Comparison
 from .form import FormScroll, SettingsForm
-from .layers import RECIPE_KEY, is_in, source_path
+from .layers import RECIPE_KEY, is_in, shown_frame, source_path
 from .panel import RunPanel, State
 from .run import Run
-from .worker import Failed, Machine, Saved, Worker, look_around, save_frames
+from .worker import Checked, Failed, Machine, Saved, Worker, check_frame, look_around, save_frames
 
 POLL_INTERVAL_MS = 250
 NO_LAYER = "There is no image to denoise: open one, or try File > Open Sample > GainTuning denoiser."
@@ -47,6 +47,7 @@ class GainTuningDock(QWidget):
         self._lay_out()
         self.panel.run_button.clicked.connect(self.run_or_cancel)
         self.panel.compare_button.toggled.connect(self.compare)
+        self.panel.check_button.clicked.connect(self.check)
         self.panel.save_button.clicked.connect(self._ask_and_save)
         self._timer = QTimer(self)
         self._timer.setInterval(POLL_INTERVAL_MS)
@@ -120,6 +121,20 @@ class GainTuningDock(QWidget):
         if not self._comparison.grid.enabled:
             self.panel.compare_button.setChecked(False)
 
+    def check(self) -> None:
+        """Hold the denoised frame that is shown against the counts of the layer it was made of."""
+        layer, results = self.denoised(), self.last_run.results if self.last_run else None
+        if layer is None or results is None or not is_in(results.source, self.viewer):
+            return
+        frame = shown_frame(self.viewer, results.source)
+        image = results.picture(frame)
+        if image is None:
+            self._tell(f"Frame {frame} was not denoised: move the slider to one that was.")
+            return
+        work = check_frame(series_from(results.source), image, frame, layer.metadata[RECIPE_KEY])
+        self._helpers.append(Worker(work, self._closing))
+        self._enter(State.CHECKING)
+
     def save(self, path: Path, overwrite: bool = False) -> None:
         """Write the denoised layer as OME-TIFF. An existing file stays as it is unless ``overwrite``."""
         layer = self.denoised()
@@ -153,9 +168,11 @@ class GainTuningDock(QWidget):
         is_compared = self.panel.compare_button.isChecked()
         if is_compared and present != self._compared:
             self.compare(True)
+        is_at_rest = self.denoised() is not None and self.panel.state is State.IDLE
         self.panel.allow(
             compare=is_compared or len(present) > 1,
-            save=self.denoised() is not None and self.panel.state is State.IDLE,
+            check=is_at_rest and self.last_run is not None and is_in(self.last_run.source, self.viewer),
+            save=is_at_rest,
         )
 
     def _collect(self) -> None:
@@ -186,11 +203,15 @@ class GainTuningDock(QWidget):
                     self.form.offer(message)
                 case Saved(path=path):
                     self._tell(f"Saved {path.name}.", failed=False)
+                case Checked(found=found):
+                    if self.last_run and self.last_run.results:
+                        self.last_run.results.show_columns(found)
+                    self._tell(found.in_words(), failed=False)
                 case Failed(message=text):
                     self._tell(text)
         if has_ended:
             self._helpers.remove(helper)
-            if self.panel.state is State.SAVING:
+            if self.panel.state in (State.SAVING, State.CHECKING):
                 self._enter(State.IDLE)
 
     def _tell(self, text: str, failed: bool = True) -> None:

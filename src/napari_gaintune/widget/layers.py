@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any, TypeGuard
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 import napari.viewer
 import numpy as np
 import pint
 import psutil
-from napari.layers import Image, Labels, Layer
+from napari.layers import Image, Labels, Layer, Points
 from napari.utils.transforms import CompositeAffine
 
 from ..errors import SettingError
 from ..image import Array, Float32
 from .worker import Averaged
+
+if TYPE_CHECKING:
+    from ..pipeline.check import Check
 
 SHOWN_PERCENTILES = (0.2, 99.8)
 RECIPE_KEY = "gaintune"
@@ -125,6 +128,7 @@ class ResultLayers:
         self.viewer, self.source = viewer, source
         self.denoised: Image | None = None
         self.reference: Image | None = None
+        self.columns: Points | None = None
         self._box = Box(frames, shape_of(source))
         self._finished: list[int] = []
         self._previewed: set[int] = set()
@@ -180,6 +184,39 @@ class ResultLayers:
             "reference": "average of all other frames after their drift was undone in whole pixels",
             "drifts_px": [list(drift) for drift in averaged.drifts_px],
         }
+
+    def picture(self, frame: int) -> Float32 | None:
+        """A finished frame, (h, w)."""
+        return self._pixels[self._box.place(frame)].copy() if frame in self._finished else None
+
+    def show_columns(self, found: Check) -> None:
+        """A circle around each column of atoms of the checked frame, in place of those of an earlier check."""
+        from ..evaluation.columns import COLUMN_RADIUS_NM
+        from ..pipeline.check_picture import looks_of
+
+        if is_in(self.columns, self.viewer):
+            self.viewer.layers.remove(self.columns)
+        support = found.witnessed
+        if support is None or found.pixel_size_nm is None or not len(support.places_px):
+            return
+        place = np.broadcast_to(self._box.place(found.frame), (len(support.places_px), len(self._box.leading)))
+        radius_px = COLUMN_RADIUS_NM / found.pixel_size_nm
+        looks = looks_of(support)
+        self.columns = Points(
+            np.hstack([place, support.places_px]),
+            name=f"{self.source.name} columns",
+            size=2 * radius_px,
+            face_color="transparent",
+            border_color=[colour for colour, _ in looks],
+            border_width=[width / 2 for _, width in looks],
+            border_width_is_relative=False,
+            features={
+                "contrast": support.contrast, "standard error": support.standard_error,
+                "is told": support.is_told, "is invented": support.is_invented,
+            },
+            **placement(self.source, self._box.start),
+        )  # fmt: skip
+        self.viewer.layers.append(self.columns)
 
     def refresh(self) -> None:
         if is_in(self.denoised, self.viewer):

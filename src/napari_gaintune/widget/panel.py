@@ -22,6 +22,7 @@ class State(Enum):
     RUNNING = "Cancel"
     CANCELLING = "Cancelling …"
     SAVING = "Saving …"
+    CHECKING = "Checking …"
 
 
 class RunPanel(QWidget):
@@ -33,6 +34,13 @@ class RunPanel(QWidget):
         self.compare_button = QPushButton("Compare")
         self.compare_button.setCheckable(True)
         self.compare_button.setToolTip(tool_tip("Source, denoised image and reference side by side, with one camera."))
+        self.check_button = QPushButton("Check")
+        self.check_button.setToolTip(
+            tool_tip(
+                "Hold the denoised frame that is shown against the counts: its error by other frames, and a circle around "
+                "each column of atoms, orange where other frames speak against it."
+            )
+        )
         self.save_button = QPushButton("Save …")
         self.save_button.setToolTip(tool_tip("Write the denoised layer as OME-TIFF, with its calibration and recipe."))
         self.bar = QProgressBar()
@@ -47,13 +55,14 @@ class RunPanel(QWidget):
         self.curve.hide()
         self._lay_out()
         self.set_state(State.IDLE)
-        self.allow(compare=False, save=False)
+        self.allow(compare=False, check=False, save=False)
 
     def _lay_out(self) -> None:
         buttons = QHBoxLayout()
         buttons.setSpacing(4)
-        for button, stretch in ((self.run_button, 2), (self.compare_button, 1), (self.save_button, 1)):
-            buttons.addWidget(button, stretch)
+        buttons.addWidget(self.run_button, 2)
+        for button in (self.compare_button, self.check_button, self.save_button):
+            buttons.addWidget(button, 1)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(6)
@@ -69,9 +78,10 @@ class RunPanel(QWidget):
         self.run_button.setEnabled(state in (State.IDLE, State.RUNNING))
         self.bar.setVisible(state in (State.RUNNING, State.CANCELLING))
 
-    def allow(self, *, compare: bool, save: bool) -> None:
+    def allow(self, *, compare: bool, check: bool, save: bool) -> None:
         """Which buttons have something to work on."""
         self.compare_button.setEnabled(compare)
+        self.check_button.setEnabled(check)
         self.save_button.setEnabled(save)
 
     def begin(self) -> None:

@@ -10,12 +10,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import GaintuneError
-from ..image import FrameSeries
+from ..image import Float32, FrameSeries
 from ..models.card import ModelCard
 from ..pipeline.config import DenoiseConfig
 from ..pipeline.reports import FrameReport, Report, StepReport
 
 if TYPE_CHECKING:
+    from ..pipeline.check import Check
     from ..pipeline.reference import ReferenceStack
 
 Stop = Callable[[], bool]
@@ -61,13 +62,20 @@ class Saved:
 
 
 @dataclass(frozen=True)
+class Checked:
+    """What the counts say of a denoised frame."""
+
+    found: Check
+
+
+@dataclass(frozen=True)
 class Failed:
     """The work ended early; ``message`` says why, and what to do."""
 
     message: str
 
 
-Message = Machine | Preparing | Planned | Averaged | Saved | Failed | Report
+Message = Machine | Preparing | Planned | Averaged | Saved | Checked | Failed | Report
 Work = Callable[[Stop], Iterator[Message]]
 
 
@@ -192,5 +200,16 @@ def save_frames(
             for frame in frames:
                 writer.write(result.frame(frame))
         yield Saved(path)
+
+    return work
+
+
+def check_frame(noisy: FrameSeries, image: Float32, frame: int, recipe: dict[str, Any]) -> Work:
+    """Hold a denoised frame against the counts."""
+
+    def work(stop: Stop) -> Iterator[Message]:
+        from ..pipeline.check import check_by_recipe
+
+        yield Checked(check_by_recipe(noisy, image, frame, recipe))
 
     return work
