@@ -1,4 +1,4 @@
-"""Draw the pictures of the documentation anew, in a real window: the dock during and after a run on the bundled series."""
+"""Draw the pictures of the documentation anew, in a real window: the dock during and after a run on the bundled series, and a check."""
 
 from __future__ import annotations
 
@@ -57,6 +57,11 @@ def main() -> None:
     settle()
     viewer.screenshot(str(arguments.folder / "dock-after-run.png"), canvas_only=False, flash=False)
     print(dock.panel.status.text())
+    dock.panel.compare_button.click()
+    dock.panel.check_button.click()
+    spin(lambda: dock.panel.run_button.isEnabled())
+    settle()
+    viewer.screenshot(str(arguments.folder / "dock-check.png"), canvas_only=False, flash=False)
     viewer.close()
 
 
