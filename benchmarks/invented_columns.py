@@ -59,11 +59,9 @@ class Case:
         self.perfect = column_support(specimen, counts, pixel_nm, places_px=places)
         series = ArraySeries(counts, "case", Calibration("YX", (pixel_nm, pixel_nm), ("nm", "nm")))
         shown = denoise(series, model=options.model, steps=0, detector_gain=1.0).image
-        whole = column_support(
-            shown, specimen, pixel_nm, places_px=places
-        )  # 1: what the result shows, the specimen has
-        with np.errstate(divide="ignore"):
-            self.shown = 1 / whole.contrast
+        self.shown = column_support(
+            specimen, shown, pixel_nm, places_px=places
+        ).contrast  # 1: as much as the specimen had
         self.own = column_support(shown, counts, pixel_nm, places_px=places)
         self.others: dict[int, ColumnSupport] = {
             number: column_support(

@@ -1,4 +1,4 @@
-"""Draw the pictures of the documentation anew, in a real window: the dock during and after a run on the bundled series, and a check."""
+"""Draw the pictures of the documentation anew, in a real window: the dock during a run, after it, and after a check."""
 
 from __future__ import annotations
 

@@ -28,6 +28,15 @@ def test_noise_alone_stays_within_the_limits(dose: float, read_noise_e: float, r
     assert white >= 87
 
 
+def test_pixels_denoised_to_nothing_do_not_decide(rng: np.random.Generator) -> None:
+    truth = np.full((128, 128), 0.3)
+    noisy, denoised = rng.poisson(truth).astype(float), truth.copy()
+    denoised.flat[::10] = -0.02
+    # a tenth of the pixels is 0.32 too low, which adds its square to the variance of 0.3
+    found = check_residual(noisy, denoised)
+    assert found.chi_square == pytest.approx((0.3 + 0.1 * 0.32**2) / (0.9 * 0.3 + 0.1 * 0.0134), rel=0.05)
+
+
 def test_a_wrong_gain_and_a_lost_scene_show(rng: np.random.Generator) -> None:
     truth = 20 * specimen(rng)
     noisy = rng.poisson(truth).astype(float)

@@ -13,6 +13,7 @@ from napari_gaintune.errors import ImageError, OutputError, SettingError
 from napari_gaintune.evaluation.column_support import without_column
 from napari_gaintune.evaluation.columns import COLUMN_RADIUS_NM
 from napari_gaintune.image import ArraySeries, Calibration
+from napari_gaintune.pipeline.check import check_by_recipe
 from napari_gaintune.pipeline.check_picture import draw
 from napari_gaintune.pipeline.config import DenoiseConfig
 from napari_gaintune.pipeline.save import denoise_to_file
@@ -66,6 +67,30 @@ def test_an_invented_column_and_a_real_error_are_found_also_under_drift(rng: np.
     here = found.columns_here
     assert here.contrast[found.columns.is_invented] < 0.5  # its own counts know nothing of it either
     assert any("speak against 1" in sentence for sentence in found.sentences)
+
+
+def test_a_fading_beam_and_a_blanked_one(rng: np.random.Generator) -> None:
+    """Frames half as bright tell half as much; those without beam are no witnesses, whatever their noise."""
+    truth = atoms(PLACES)
+    noisy = recording(rng, [truth] * 6 + [truth / 2] * 6 + [1e-4 * truth] * 4)
+    found = checked(noisy, in_counts(truth))
+    assert found.other_frames == 11
+    assert abs(found.error.mean) < 3 * (found.error.high - found.error.low)
+    as_many = checked(recording(rng, [truth] * 9), in_counts(truth))  # 5 and 6/2
+    np.testing.assert_allclose(found.columns.standard_error, as_many.columns.standard_error, rtol=0.03)
+    scatter = (found.columns.contrast - 1) / found.columns.standard_error
+    assert np.std(scatter) == pytest.approx(1, abs=4 / np.sqrt(2 * len(PLACES)))
+    assert not found.columns.is_invented.any()
+
+
+def test_an_estimated_gain_is_said(rng: np.random.Generator) -> None:
+    noisy = recording(rng, [atoms(PLACES)[:128, :128]] * 3)
+    told, said = (
+        check(noisy, denoise(noisy, model="dncnn-hrtem", frames="1", steps=0, **given)).sentences
+        for given in ({"detector_gain": GAIN, "detector_offset": OFFSET}, {})
+    )
+    assert not any("estimated" in sentence for sentence in told)
+    assert any("give the detector gain" in sentence for sentence in said)
 
 
 def test_frames_that_were_learned_from_are_no_witnesses(rng: np.random.Generator) -> None:
@@ -164,5 +189,15 @@ def test_what_cannot_be_checked_is_refused(rng: np.random.Generator) -> None:
         check(noisy, result[:2], detector_gain=GAIN)
     with pytest.raises(ImageError, match="shapes differ"):
         check(noisy, result[..., 1:], detector_gain=GAIN)
+    for name in ("detector_gain", "pixel_size_nm"):
+        with pytest.raises(SettingError, match=f"{name} = -1"):
+            check(noisy, result, **{"detector_gain": GAIN} | {name: -1})
+    made = denoise(noisy, model="dncnn-hrtem", frames="2", steps=0, detector_gain=GAIN)
+    with pytest.raises(ImageError, match=r"shape \(2, 216, 216\), and the result was made of"):
+        check(ArraySeries(np.stack([noisy.frame(0)] * 2), "other", CALIBRATION), made)
+    with pytest.raises(ImageError, match="not one of a finished run"):
+        check_by_recipe(noisy, in_counts(atoms(PLACES)), 1, {"failed": "frame 3 holds NaN"})
+    with pytest.raises(ImageError, match="frame 1: the result's recipe does not say"):
+        check_by_recipe(noisy, in_counts(atoms(PLACES)), 1, made.provenance)
     with pytest.raises(SettingError, match="read_noise_sd = -1"):
         check(noisy, result, detector_gain=GAIN, read_noise_sd=-1)

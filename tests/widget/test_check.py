@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from napari.layers import Points
 
-from napari_gaintune import check
-from napari_gaintune.io import open_series
+from napari_gaintune.io import open_series, series_from
+from napari_gaintune.pipeline.check import check_by_recipe
 from napari_gaintune.pipeline.check_picture import INVENTED
+from napari_gaintune.widget.layers import RECIPE_KEY
 
 if TYPE_CHECKING:
     from .conftest import Bench
@@ -38,11 +39,12 @@ def test_the_frame_that_is_shown_is_checked_and_its_columns_circled(bench: Bench
     assert not dock.panel.check_button.isEnabled()
     said = bench.end(dock)
     denoised, circles = viewer.layers["co denoised"], viewer.layers["co columns"]
-    found = check(viewer.layers["co"], np.repeat(denoised.data[1:], 12, axis=0), 5, *scale_of(denoised))
+    found = check_by_recipe(series_from(viewer.layers["co"]), denoised.data[1], 5, denoised.metadata[RECIPE_KEY])
     assert said == found.in_words().replace("\u200b", "")
     assert "uPSNR" in said
     assert isinstance(circles, Points)
     np.testing.assert_array_equal(circles.data[:, 1:], found.columns.places_px)
+    assert (circles.data[:, 0] == 1).all()  # the second of the denoised frames
     # where the denoised frame is, in nm and in time
     np.testing.assert_allclose(circles.data_to_world(circles.data[0]), denoised.data_to_world(circles.data[0]))
     np.testing.assert_array_equal(circles.features["is invented"], found.columns.is_invented)
@@ -53,9 +55,15 @@ def test_the_frame_that_is_shown_is_checked_and_its_columns_circled(bench: Bench
     assert [layer.name for layer in viewer.layers].count("co columns") == 1  # in place of the first
 
 
-def scale_of(layer: object) -> tuple[float, float]:
-    (record, *_) = [one for one in layer.metadata["gaintune"]["frames"] if one["frame"] == 5]
-    return record["scale"]["per_unit"], record["scale"]["offset"]
+def test_a_dock_that_is_closed_ends_the_check(bench: Bench) -> None:
+    open_example(bench, 40)
+    dock = bench.open(model="dncnn-hrtem", frames="5", steps=0)
+    bench.run(dock)
+    bench.viewer.dims.set_current_step(0, 5)
+    dock.panel.check_button.click()
+    dock.shut_down()
+    bench.wait_until(lambda: not bench.threads())
+    assert "co columns" not in bench.viewer.layers
 
 
 def test_a_frame_that_was_not_denoised_is_not_checked(bench: Bench) -> None:
@@ -79,6 +87,6 @@ def test_what_cannot_be_checked_says_why(bench: Bench, counts: np.ndarray) -> No
     dock.panel.check_button.click()
     said = bench.end(dock)
     assert "chi square" in said
-    assert "No other frames" in said
+    assert "needs two other frames" in said
     assert "pixel size" in said
     assert [layer.name for layer in bench.viewer.layers] == ["au", "au denoised"]

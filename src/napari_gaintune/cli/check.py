@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from dataclasses import asdict
 from math import isfinite
 from pathlib import Path
@@ -65,9 +64,9 @@ def check(
     if picture is not None:
         check_output(picture, denoised, overwrite, "the picture is a PNG", (".png",))
     found = run(noisy, denoised, frame, detector_gain, detector_offset, read_noise_sd, pixel_size_nm)
+    print(json.dumps(as_data(found), indent=2, allow_nan=False) if as_json else as_text(found))
     if picture is not None:
         draw(found, picture, overwrite)
-    print(json.dumps(as_data(found), indent=2) if as_json else as_text(found))
 
 
 def as_data(found: Check) -> dict[str, Any]:
@@ -78,7 +77,7 @@ def as_data(found: Check) -> dict[str, Any]:
         "residual": asdict(found.residual),
         "other_frames": found.other_frames,
         "error": asdict(found.error) if found.error else None,
-        "upsnr_db": dict(zip(("mean", "low", "high"), finite(found.error.psnr_db()), strict=True))
+        "upsnr_db": dict(zip(("mean", "low", "high"), map(finite, found.error.psnr_db()), strict=True))
         if found.error
         else None,
         **{name: columns_as_data(one) if one else None for name, one in support.items()},
@@ -99,12 +98,12 @@ def columns_as_data(support: ColumnSupport) -> list[dict[str, Any]]:
         strict=True,
     )  # fmt: skip
     names = ("place_px", "contrast", "standard_error", "log_likelihood_ratio", "is_told", "is_invented")
-    return [dict(zip(names, one, strict=True)) for one in values]
+    return [{name: finite(value) for name, value in zip(names, one, strict=True)} for one in values]
 
 
-def finite(values: Sequence[float]) -> list[float | None]:
-    """JSON knows no infinity."""
-    return [value if isfinite(value) else None for value in values]
+def finite(value: Any) -> Any:
+    """JSON knows no infinity: None."""
+    return None if isinstance(value, float) and not isfinite(value) else value
 
 
 def as_text(found: Check) -> str:

@@ -16,6 +16,7 @@ from .metrics import Float64, check_same_shape
 from .residual import expected_variance
 
 RIM_POINTS_PER_PX = 4
+REACH_RADII = 1.5  # the surroundings that tell how bright it is there
 UNDECIDED_ABOVE = 0.05  # of being wrong: such a column is not called either way
 
 
@@ -67,9 +68,14 @@ def column_support(
 
     Both are (h, w) in electrons per pixel, any real dtype; ``read_noise_e`` is the standard deviation of the read noise in
     electrons. Without its column the frame goes on as the smoothest surface through what surrounds it, a disc of 0.08 nm
-    radius (``without_column``). With c what the column adds and v the variance of a pixel of the frame half-way between
-    both, contrast = sum(c (y - without) / v) / sum(c² / v), and its variance is 1 / sum(c² / v): the likelihood ratio of
-    normal noise of that variance, to which the noise of some dozen pixels' sum is close.
+    radius (``without_column``). With c what the column adds, v the variance of a pixel of the frame half-way between both,
+    and c' = c less its mean, weighted by 1 / v, over the disc and a ring around it as wide as half its radius,
+
+        contrast = sum(c' (y - without) / v) / sum(c'² / v),   variance = 1 / sum(c'² / v)
+
+    is the best linear estimate where the brightness around the column may be wrong by a constant: networks are often off by
+    some per cent, as much as a faint column. The likelihood ratio is that of normal noise of this variance, to which the
+    noise of some dozen pixels' sum is close.
 
     Other frames of the scene, aligned with it, are better witnesses than the denoised frame's own counts: a column that was
     made of its noise is supported by it. ``counts`` may be the mean of several; ``frames`` then says of how many, one
@@ -116,12 +122,18 @@ def _judge(
     claimed: Float64, measured: Float64, frames: Float64, place: Float64, radius_px: float, read_noise_e: float
 ) -> tuple[float, float]:
     """Contrast and standard error of one column; all in electrons."""
-    around = tuple(slice(max(0, int(at - radius_px) - 1), int(at + radius_px) + 3) for at in place)
+    reach_px = REACH_RADII * radius_px
+    around = tuple(slice(max(0, int(at - reach_px)), int(at + reach_px) + 2) for at in place)
     claimed, measured, frames = claimed[around], measured[around], frames[around]
-    without = without_column(claimed, place - [axis.start for axis in around], radius_px)
-    added = claimed - without
-    weight = frames * added / expected_variance((claimed + without) / 2, read_noise_e)
-    certainty = float(np.sum(weight * added))
-    if not certainty > 0:
+    centre = place - [axis.start for axis in around]
+    without = without_column(claimed, centre, radius_px)
+    near = np.hypot(*(np.indices(claimed.shape) - centre[:, None, None])) <= reach_px
+    certainty = np.where(near, frames, 0) / expected_variance((claimed + without) / 2, read_noise_e)
+    if not certainty.any():
         return 0.0, np.inf
-    return float(np.sum(weight * (measured - without))) / certainty, certainty**-0.5
+    added = claimed - without
+    shape = added - np.average(added, weights=certainty)
+    power = float(np.sum(certainty * shape**2))
+    if not power > 0:
+        return 0.0, np.inf
+    return float(np.sum(certainty * shape * (measured - without))) / power, power**-0.5

@@ -11,14 +11,16 @@ from ..image import Array
 from ..noise.correlation import LIMIT_SE, NoiseCorrelation, noise_correlation
 from .metrics import Float64, check_same_shape
 
-LEAST_EXPECTED_E = 0.01  # per pixel: no denoiser's 0 is a place where no electron can arrive
+LEAST_EXPECTED = 0.05  # of the mean: no denoiser's 0, or less, is a place where no electron can arrive
+LEAST_EXPECTED_E = 0.01  # per pixel, where the mean is no better
 
 
 @dataclass(frozen=True)
 class ResidualCheck:
-    """What is left of a frame without its denoised image, over the standard deviation that its noise ought to have.
+    """What is left of a frame without its denoised image, against the noise that it ought to have.
 
-    ``chi_square`` is the mean square, 1 for noise alone, within ± ``limit`` at 95 %; ``correlation`` that of neighbours.
+    ``chi_square`` is the sum of its squares over that of the expected variances, 1 for noise alone, within ± ``limit`` at
+    95 %; ``correlation`` that of neighbours.
     """
 
     chi_square: float
@@ -40,15 +42,21 @@ def check_residual(noisy: Array, denoised: Array, read_noise_e: float = 0.0) -> 
     """
     check_same_shape(noisy=noisy, denoised=denoised)
     variance = expected_variance(denoised, read_noise_e)
-    residual = (noisy.astype(np.float64) - denoised) / np.sqrt(variance)
+    residual = noisy.astype(np.float64) - denoised
     # of a Poisson variable the fourth cumulant is its mean
-    spread = np.sqrt(np.mean(2 + (variance - read_noise_e**2) / variance**2) / residual.size)
-    return ResidualCheck(float(np.mean(residual**2)), float(LIMIT_SE * spread), noise_correlation(residual))
+    spread = np.sqrt(np.sum(2 * variance**2 + variance - read_noise_e**2)) / variance.sum()
+    chi_square = float(np.sum(residual**2) / variance.sum())
+    return ResidualCheck(chi_square, float(LIMIT_SE * spread), noise_correlation(residual))
 
 
 def expected_variance(expected_e: Array, read_noise_e: float) -> Float64:
-    """Of each pixel, in electrons squared. Raises SettingError for a negative read noise."""
+    """Of each pixel, in electrons squared, of no less than a twentieth of the mean's electrons.
+
+    Raises SettingError for a negative read noise.
+    """
     if not 0 <= read_noise_e < np.inf:
         raise SettingError(f"read noise {read_noise_e:g} electrons: it must be 0 or more")
-    variance: Float64 = np.maximum(expected_e.astype(np.float64), LEAST_EXPECTED_E) + read_noise_e**2
+    expected = expected_e.astype(np.float64)
+    least = max(LEAST_EXPECTED_E, LEAST_EXPECTED * float(expected.mean()))
+    variance: Float64 = np.maximum(expected, least) + read_noise_e**2
     return variance

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,24 +14,28 @@ from ..evaluation.column_support import ColumnSupport, column_support
 from ..evaluation.columns import shows_columns
 from ..evaluation.other_frames import FEWEST_FRAMES, UnsupervisedError, unsupervised_error
 from ..evaluation.residual import ResidualCheck, check_residual
-from ..image import Array, ArraySeries, Float32, FrameSeries, check_frame, with_pixel_size
+from ..image import ArraySeries, Float32, FrameSeries, check_frame, with_pixel_size
 from ..io import read_recipe, series_from
 from ..io.output_path import SUFFIXES
+from ..models.prediction import Halt, go_on
 from ..noise.intensity import IntensityScale
 from .api import Result
 from .frames import selection_of
-from .nearby import AlignedFrames, is_in_time
 from .provenance import Made, made_frames
-from .same_scene import brightness
 from .save import chosen_axes
+from .witnesses import Witnesses
 
-REACH = 20  # frames on either side: farther ones tell little more, and the scene goes on changing
 SHARED_FROM = 0.05  # of neighbours' residuals; what a network leaves of independent noise stays well below
 WORTH_TELLING = 0.02  # of chi square: a network that sees a pixel keeps a little of its noise
 
 NO_GAIN = (
     "detector_gain = 0: the result does not say how many counts an electron makes; give the detector gain, and the offset "
     "where an unexposed pixel does not read 0 (napari-gaintune noise measures both)"
+)
+OF_ERROR = "The error is by other frames of the scene: what moves or changes in it counts as error."
+LEARNED_ELSEWHERE = (
+    "The network was adapted to frames of the whole series, or before: what the other frames say is not quite independent "
+    "of them."
 )
 
 
@@ -94,24 +97,34 @@ def check(
     where the frames do not fit each other or hold NaN, SettingError for a frame that is not there, a negative setting, or no
     detector gain where none is known.
     """
+    for name, value in (
+        ("detector_gain", detector_gain),
+        ("read_noise_sd", read_noise_sd),
+        ("pixel_size_nm", pixel_size_nm),
+    ):
+        if not 0 <= value < np.inf:
+            raise SettingError(f"{name} = {value:g}; it must be 0 or more")
     result, recipe = _opened(denoised)
     recording = _calibrated(series_from(noisy), pixel_size_nm, recipe)
     made = _made(recording, result, recipe, frame)
-    scale = IntensityScale(detector_offset, detector_gain) if detector_gain else made.scale
-    if scale is None:
-        raise SettingError(NO_GAIN)
-    if not read_noise_sd >= 0:
-        raise SettingError(f"read_noise_sd = {read_noise_sd:g}; it must be 0 or more, in counts")
+    if detector_gain:
+        made = replace(made, scale=IntensityScale(detector_offset, detector_gain), is_estimated=False)
     image = check_frame(result.frame(made.position), f"{result.name}, frame {made.position}")
-    return check_frame_of(recording, image, made.frame, scale, read_noise_sd / scale.per_unit, made.learned_nearby)
+    return check_frame_of(recording, image, made, read_noise_sd)
 
 
-def check_by_recipe(noisy: FrameSeries, image: Float32, frame: int, recipe: dict[str, Any]) -> Check:
-    """The same for ``image``, (h, w) in the recording's unit, which was made of frame ``frame`` as ``recipe`` says."""
-    (made,) = [one for one in made_frames(recipe) if one.frame == frame]
-    if made.scale is None:
-        raise SettingError(NO_GAIN)
-    return check_frame_of(_calibrated(noisy, 0.0, recipe), image, frame, made.scale, 0.0, made.learned_nearby)
+def check_by_recipe(
+    noisy: FrameSeries, image: Float32, frame: int, recipe: dict[str, Any], halt: Halt = go_on
+) -> Check:
+    """The same for ``image``, (h, w) in the recording's unit, which was made of frame ``frame`` as ``recipe`` says.
+
+    ``halt`` is called before each frame that is read, and raises where nobody wants the result any more. Raises ImageError
+    where the recipe does not say how the frame was made.
+    """
+    made = [one for one in made_frames(recipe) if one.frame == frame]
+    if not made:
+        raise ImageError(f"frame {frame}: the result's recipe does not say how it was made; denoise it again")
+    return check_frame_of(_calibrated(noisy, 0.0, recipe), image, made[0], 0.0, halt)
 
 
 def _calibrated(noisy: FrameSeries, pixel_size_nm: float, recipe: dict[str, Any] | None) -> FrameSeries:
@@ -132,8 +145,14 @@ def _made(recording: FrameSeries, result: FrameSeries, recipe: dict[str, Any] | 
     """How the frame in question was made; of a result without a recipe frame by frame. Raises SettingError."""
     if recipe:
         frames = made_frames(recipe)
+        was = tuple(recipe["input"]["shape"])
+        if was != tuple(recording.shape):
+            raise ImageError(
+                f"{recording.name}: shape {tuple(recording.shape)}, and the result was made of a recording of {was}; "
+                "give that one"
+            )
     elif len(result) == len(recording):
-        frames = [Made(index, index, None, 0) for index in range(len(result))]
+        frames = [Made(index, index) for index in range(len(result))]
     else:
         raise ImageError(
             f"{len(result)} denoised frames of {len(recording)}, and no recipe to say which; give the recording's own "
@@ -147,25 +166,22 @@ def _made(recording: FrameSeries, result: FrameSeries, recipe: dict[str, Any] | 
 
 
 def check_frame_of(
-    noisy: FrameSeries,
-    denoised: Float32,
-    frame: int,
-    scale: IntensityScale,
-    read_noise_e: float = 0.0,
-    without_nearby: int = 0,
+    noisy: FrameSeries, denoised: Float32, made: Made, read_noise_sd: float = 0.0, halt: Halt = go_on
 ) -> Check:
-    """The same for a frame, (h, w) in the series' unit, that is known to be of frame ``frame``.
-
-    ``scale`` takes that unit to electrons per pixel; ``read_noise_e`` is in electrons; of the other frames the nearest
-    ``without_nearby`` on either side are left out.
-    """
-    counts = check_frame(noisy.frame(frame), f"{noisy.name}, frame {frame}")
+    """The same for a frame, (h, w) in the series' unit, of which is known how it was made."""
+    scale = made.scale
+    if scale is None:
+        raise SettingError(NO_GAIN)
+    if not 0 <= made.frame < len(noisy):
+        raise ImageError(
+            f"{noisy.name}: it has {len(noisy)} frames, and the result is of frame {made.frame}; give its own recording"
+        )
+    read_noise_e = read_noise_sd / scale.per_unit
+    counts = check_frame(noisy.frame(made.frame), f"{noisy.name}, frame {made.frame}", made.nonfinite)
     seen, claimed = scale.to_model(counts), scale.to_model(denoised)
     residual = check_residual(seen, claimed, read_noise_e)
-    others = _Others.of(noisy, frame, scale, seen, without_nearby)
-    error = (
-        unsupervised_error(claimed, others) if others.count >= FEWEST_FRAMES and fits_blocks(claimed.shape) else None
-    )
+    others = Witnesses.of(noisy, made, scale, seen, halt)
+    error, no_error = _error(claimed, others)
     columns = here = None
     size = noisy.calibration.pixel_size_nm
     pixel_nm = float(np.sqrt(size[0] * size[1])) if size else None
@@ -174,46 +190,28 @@ def check_frame_of(
         if others.count:
             mean, number = others.mean(claimed)
             columns = column_support(claimed, mean, pixel_nm, read_noise_e, frames=number, places_px=here.places_px)
-    told = (*_of_residual(residual), *_of_error(error), *_of_columns(columns, here))
-    return Check(frame, claimed, pixel_nm, residual, others.count, error, columns, here, told)
+    told = [*_of_residual(residual, made.is_estimated), no_error or OF_ERROR, *_of_columns(columns, here)]
+    if others.count and made.learned_elsewhere:
+        told.append(LEARNED_ELSEWHERE)
+    return Check(made.frame, claimed, pixel_nm, residual, others.count, error, columns, here, tuple(told))
 
 
-@dataclass(frozen=True)
-class _Others:
-    """Other frames of the scene in electrons, aligned with the one in question and as bright, read anew at each look."""
-
-    aligned: AlignedFrames | None
-    numbers: tuple[int, ...]
-    scale: IntensityScale
-    seen: Float32
-
-    @classmethod
-    def of(cls, series: FrameSeries, frame: int, scale: IntensityScale, seen: Float32, without_nearby: int) -> _Others:
-        aligned = AlignedFrames.around(series, frame, REACH) if is_in_time(series) else None
-        found = aligned.shifts_px if aligned else ()
-        return cls(aligned, tuple(n for n in found if abs(n - frame) > without_nearby), scale, seen)
-
-    @property
-    def count(self) -> int:
-        return len(self.numbers)
-
-    def __iter__(self) -> Iterator[Float32]:
-        for number, one in self.aligned or ():
-            if number in self.numbers:
-                shown = self.scale.to_model(one)
-                yield shown / np.float32(brightness(shown, self.seen))
-
-    def mean(self, unknown: Float32) -> tuple[Array, Array]:
-        """Of all of them, (h, w), and of how many in each pixel; ``unknown`` where there is none."""
-        total, number = np.zeros(unknown.shape), np.zeros(unknown.shape)
-        for one in self:
-            known = np.isfinite(one)
-            total += np.where(known, one, 0)
-            number += known
-        return np.divide(total, number, out=unknown.astype(np.float64), where=number > 0), number
+def _error(claimed: Float32, others: Witnesses) -> tuple[UnsupervisedError | None, str]:
+    """By other frames; or None, and why."""
+    if others.count < FEWEST_FRAMES:
+        return (
+            None,
+            f"The error of the result cannot be measured: that needs two other frames of the scene, not {others.count}.",
+        )
+    if not fits_blocks(claimed.shape):
+        return None, "The error of the result cannot be measured: that needs a frame of 128 px or more."
+    try:
+        return unsupervised_error(claimed, others), ""
+    except ImageError as error:
+        return None, f"The error of the result cannot be measured: {error}."
 
 
-def _of_residual(found: ResidualCheck) -> list[str]:
+def _of_residual(found: ResidualCheck, gain_is_estimated: bool) -> list[str]:
     off, along = found.chi_square - 1, max(found.correlation.along_x[0], found.correlation.along_y[0], key=abs)
     sentences = []
     if abs(off) <= max(found.limit, WORTH_TELLING):
@@ -228,17 +226,16 @@ def _of_residual(found: ResidualCheck) -> list[str]:
             f"What was taken away varies {-off:.0%} less than counted electrons do: part of the noise is in the result, the "
             "detector gain is smaller than it was taken for, or the detector spreads an electron over several pixels."
         )
+    if gain_is_estimated:
+        sentences.append(
+            "The detector gain was estimated from this frame's noise, so that the figure is near 1 whatever was taken away, "
+            "and electrons, and with them uPSNR, are a guess: give the detector gain."
+        )
     if along > SHARED_FROM:
         sentences.append(
             "Neighbouring pixels of it are alike: the detector's noise is correlated, or part of the scene was taken away."
         )
     return sentences
-
-
-def _of_error(found: UnsupervisedError | None) -> list[str]:
-    if found is None:
-        return ["No other frames of the scene: the error of the result cannot be measured."]
-    return ["The error is by other frames of the scene: what moves or changes in it counts as error."]
 
 
 def _of_columns(by_others: ColumnSupport | None, here: ColumnSupport | None) -> list[str]:
@@ -248,7 +245,8 @@ def _of_columns(by_others: ColumnSupport | None, here: ColumnSupport | None) -> 
     if by_others is not None:
         told.append(
             f"The other frames can tell {by_others.is_told.sum()} of them, and speak against "
-            f"{by_others.is_invented.sum()}: these are invented, or not there at other times."
+            f"{by_others.is_invented.sum()}: invented, shown too strong, or not there at other times. By chance some "
+            f"{by_others.chance_of_error[by_others.is_told].sum():.0f} would be called wrong if all were there."
         )
     told.append(
         f"The frame's own counts can tell {here.is_told.sum()}, and speak against {here.is_invented.sum()}. For the others "

@@ -12,8 +12,8 @@ import torch
 
 from ..adaptation.crops import crop_size
 from ..adaptation.parameters import step_size
-from ..errors import GaintuneError
-from ..image import FrameSeries
+from ..errors import GaintuneError, ImageError
+from ..image import FrameSeries, Nonfinite
 from ..noise.intensity import IntensityScale
 from .reports import FrameReport
 
@@ -91,30 +91,46 @@ def provenance(job: DenoiseJob, records: Sequence[FrameRecord]) -> dict[str, Any
 class Made:
     """How a frame of a result came about: frame ``frame`` of the recording, the ``position``-th of the result.
 
-    ``scale`` takes the input's unit to electrons per pixel, None where it is not known; up to ``learned_nearby`` frames on
-    either side were learned from.
+    ``scale`` takes the input's unit to electrons per pixel, None where it is not known; ``is_estimated``: from the noise of
+    this frame. Up to ``learned_nearby`` frames on either side were learned from, and with ``learned_elsewhere`` others, of
+    which nothing is known.
     """
 
     frame: int
     position: int
-    scale: IntensityScale | None
-    learned_nearby: int
+    scale: IntensityScale | None = None
+    is_estimated: bool = False
+    learned_nearby: int = 0
+    learned_elsewhere: bool = False
+    nonfinite: Nonfinite = "error"
 
 
 def made_frames(recipe: dict[str, Any]) -> list[Made]:
-    """Every frame of a result, in its order, from its recipe."""
-    return [_made(position, record, recipe) for position, record in enumerate(recipe["frames"])]
+    """Every frame of a result, in its order, from its recipe. Raises ImageError where that lacks something."""
+    try:
+        return [_made(position, record, recipe) for position, record in enumerate(recipe["frames"])]
+    except (KeyError, TypeError) as error:
+        raise ImageError(
+            f"the result's recipe is not one of a finished run (of {error} it says nothing); denoise again"
+        ) from error
 
 
 def _made(position: int, record: dict[str, Any], recipe: dict[str, Any]) -> Made:
+    settings, model = recipe["settings"], recipe["model"]
     scale = None
     if record["scale"] and record["dose_e_per_px"] is not None:  # else the model does not count electrons
         scale = IntensityScale(**record["scale"])
-        scale = replace(
-            scale, per_unit=scale.per_unit * recipe["model"]["binning"] ** 2
-        )  # it is that of the binned frame
-    nearby = recipe["settings"]["nearby_frames"] if record["objective"].startswith("NextFrame") else 0
-    return Made(record["frame"], position, scale, nearby)
+        scale = replace(scale, per_unit=scale.per_unit * model["binning"] ** 2)  # it is that of the binned frame
+    by_others = record["objective"].startswith("NextFrame")
+    return Made(
+        record["frame"],
+        position,
+        scale,
+        is_estimated=not settings["detector_gain"],
+        learned_nearby=settings["nearby_frames"] if by_others else 0,
+        learned_elsewhere=bool(model["adapted"]) or (settings["series"] == "shared" and record["steps_run"] > 0),
+        nonfinite=settings["nonfinite"],
+    )
 
 
 def _hash(series: FrameSeries) -> str | None:

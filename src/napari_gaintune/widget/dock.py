@@ -20,7 +20,7 @@ from .form import FormScroll, SettingsForm
 from .layers import RECIPE_KEY, is_in, shown_frame, source_path
 from .panel import RunPanel, State
 from .run import Run
-from .worker import Checked, Failed, Machine, Saved, Worker, check_frame, look_around, save_frames
+from .worker import Checked, Failed, Machine, Saved, Work, Worker, check_frame, look_around, save_frames
 
 POLL_INTERVAL_MS = 250
 NO_LAYER = "There is no image to denoise: open one, or try File > Open Sample > GainTuning denoiser."
@@ -40,6 +40,7 @@ class GainTuningDock(QWidget):
         self.panel = RunPanel()
         self.last_run: Run | None = None
         self._run: Run | None = None
+        self._errand: Worker | None = None
         self._comparison = Comparison(viewer)
         self._compared: list[Layer] = []
         self._closing = threading.Event()
@@ -131,9 +132,8 @@ class GainTuningDock(QWidget):
         if image is None:
             self._tell(f"Frame {frame} was not denoised: move the slider to one that was.")
             return
-        work = check_frame(series_from(results.source), image, frame, layer.metadata[RECIPE_KEY])
-        self._helpers.append(Worker(work, self._closing))
-        self._enter(State.CHECKING)
+        work = check_frame(series_from(results.source), image, frame, layer.metadata.get(RECIPE_KEY, {}))
+        self._start(work, State.CHECKING)
 
     def save(self, path: Path, overwrite: bool = False) -> None:
         """Write the denoised layer as OME-TIFF. An existing file stays as it is unless ``overwrite``."""
@@ -142,8 +142,7 @@ class GainTuningDock(QWidget):
             return
         recipe, source = layer.metadata.get(RECIPE_KEY, {}), source_path(self.last_run.source)
         work = save_frames(path, series_from(layer), self.last_run.results.finished_places(), recipe, source, overwrite)
-        self._helpers.append(Worker(work, self._closing))
-        self._enter(State.SAVING)
+        self._start(work, State.SAVING)
 
     def _ask_and_save(self) -> None:
         layer = self.denoised()
@@ -157,6 +156,12 @@ class GainTuningDock(QWidget):
             is_complete = path.suffix.lower() in (".tif", ".tiff")
             # The dialog asks before it returns the name of an existing file; it has not seen a name completed here.
             self.save(path if is_complete else path.with_name(f"{path.name}.ome.tif"), overwrite=is_complete)
+
+    def _start(self, work: Work, state: State) -> None:
+        """Work beside a run; the dock is in ``state`` until it ends."""
+        self._errand = Worker(work, self._closing)
+        self._helpers.append(self._errand)
+        self._enter(state)
 
     def _enter(self, state: State) -> None:
         self.panel.set_state(state)
@@ -211,7 +216,8 @@ class GainTuningDock(QWidget):
                     self._tell(text)
         if has_ended:
             self._helpers.remove(helper)
-            if self.panel.state in (State.SAVING, State.CHECKING):
+            if helper is self._errand:
+                self._errand = None
                 self._enter(State.IDLE)
 
     def _tell(self, text: str, failed: bool = True) -> None:

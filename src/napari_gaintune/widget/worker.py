@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import threading
 from collections.abc import Callable, Iterator
@@ -204,12 +205,21 @@ def save_frames(
     return work
 
 
+class _Halted(Exception):  # noqa: N818 - no error
+    """Nobody waits for the result any more."""
+
+
 def check_frame(noisy: FrameSeries, image: Float32, frame: int, recipe: dict[str, Any]) -> Work:
     """Hold a denoised frame against the counts."""
 
     def work(stop: Stop) -> Iterator[Message]:
         from ..pipeline.check import check_by_recipe
 
-        yield Checked(check_by_recipe(noisy, image, frame, recipe))
+        def halt() -> None:
+            if stop():
+                raise _Halted
+
+        with contextlib.suppress(_Halted):
+            yield Checked(check_by_recipe(noisy, image, frame, recipe, halt))
 
     return work
