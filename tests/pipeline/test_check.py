@@ -79,6 +79,7 @@ def test_a_fading_beam_and_a_blanked_one(rng: np.random.Generator) -> None:
     as_many = checked(recording(rng, [truth] * 9), in_counts(truth))  # 5 and 6/2
     np.testing.assert_allclose(found.columns.standard_error, as_many.columns.standard_error, rtol=0.03)
     scatter = (found.columns.contrast - 1) / found.columns.standard_error
+    assert abs(np.mean(scatter)) < 4 / np.sqrt(len(PLACES))
     assert np.std(scatter) == pytest.approx(1, abs=4 / np.sqrt(2 * len(PLACES)))
     assert not found.columns.is_invented.any()
 
