@@ -14,7 +14,7 @@ from napari_gaintune.evaluation.column_support import without_column
 from napari_gaintune.evaluation.columns import COLUMN_RADIUS_NM
 from napari_gaintune.image import ArraySeries, Calibration
 from napari_gaintune.pipeline.check import check_by_recipe
-from napari_gaintune.pipeline.check_picture import draw
+from napari_gaintune.pipeline.check_picture import UNTOLD, draw, looks_of
 from napari_gaintune.pipeline.config import DenoiseConfig
 from napari_gaintune.pipeline.save import denoise_to_file
 
@@ -149,12 +149,14 @@ def test_a_lost_scene_and_a_wrong_gain_are_said(rng: np.random.Generator) -> Non
 
 
 def test_one_frame_and_a_coarse_one_say_what_they_cannot(rng: np.random.Generator) -> None:
-    truth = atoms(PLACES)
+    truth = 10 * atoms(PLACES)
     one = ArraySeries(recording(rng, [truth]).frame(0), "one", CALIBRATION.last(2))
     found = check(one, in_counts(truth), detector_gain=GAIN, detector_offset=OFFSET)
     assert found.error is None
     assert found.columns is None
     assert len(found.columns_here.places_px) == len(PLACES)
+    assert found.columns_here.is_told.any()
+    assert set(looks_of(found)) == {UNTOLD}  # its own counts prove nothing
     coarse = check(one, in_counts(truth), detector_gain=GAIN, detector_offset=OFFSET, pixel_size_nm=0.1)
     assert coarse.columns_here is None
     assert any("0.053 nm" in sentence for sentence in coarse.sentences)

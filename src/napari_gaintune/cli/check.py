@@ -42,7 +42,8 @@ def check(
     frame
         Which frame of the recording, counted from 0; without it the first one that was denoised.
     detector_gain
-        Counts per electron; 0: what the result's recipe says.
+        Counts per electron; 0: what the result's recipe says (estimated from the frame, where denoise was given none: chi
+        square then tells nothing). A result of another program needs it.
     detector_offset
         Counts where no electron arrived, beside a detector gain.
     read_noise_sd
@@ -50,8 +51,8 @@ def check(
     pixel_size_nm
         Side of a pixel in nm, where the file does not say it or is wrong; 0: the file's.
     picture
-        A new .png: the denoised frame with a circle around every column, blue where the other frames (of one frame, its own
-        counts) support it, thick and orange where they speak against it, thin and white where they cannot tell.
+        A new .png: the denoised frame with a circle around every column, blue where the other frames support it, thick and
+        orange where they speak against it (of a frame alone, its own counts), thin and white where that cannot be told.
     overwrite
         Replace the picture if it is there.
     as_json

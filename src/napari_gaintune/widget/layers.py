@@ -201,7 +201,7 @@ class ResultLayers:
             return
         place = np.broadcast_to(self._box.place(found.frame), (len(support.places_px), len(self._box.leading)))
         radius_px = COLUMN_RADIUS_NM / found.pixel_size_nm
-        looks = looks_of(support)
+        looks = looks_of(found)
         self.columns = Points(
             np.hstack([place, support.places_px]),
             name=f"{self.source.name} columns",
