@@ -43,6 +43,7 @@ def main() -> None:
     _, dock = viewer.window.add_plugin_dock_widget("napari-gaintune", "GainTuning denoiser")
     dock.form.set_value("steps", arguments.steps)
     dock.form.set_value("frames", FRAMES)
+    dock.form.set_value("detector_gain", 1.0)
     if arguments.model:
         dock.form.set_value("model", arguments.model)
     spin(lambda: dock.form.editors["device"].count() > 2)

@@ -72,7 +72,8 @@ class Check:
         if self.error:
             upsnr, low, high = self.error.psnr_db()
             words.append(f"uPSNR {upsnr:.1f} dB, peak 1 e⁻/px (95 %: {low:.1f} to {high:.1f}), by other frames")
-        return "\n".join([*(f"{line}." for line in words), *self.sentences])
+        sentences = [sentence for sentence in self.sentences if sentence != OF_ERROR]
+        return "\n".join([*(f"{line}." for line in words), *sentences])
 
 
 def check(
@@ -248,8 +249,9 @@ def _of_columns(by_others: ColumnSupport | None, here: ColumnSupport | None) -> 
             f"{by_others.is_invented.sum()}: invented, shown too strong, or not there at other times. By chance some "
             f"{by_others.chance_of_error[by_others.is_told].sum():.0f} would be called wrong if all were there."
         )
-    told.append(
-        f"The frame's own counts can tell {here.is_told.sum()}, and speak against {here.is_invented.sum()}. For the others "
-        "they prove nothing: a column made of this frame's noise is supported by it."
-    )
+    if by_others is None or here.is_invented.any():
+        told.append(
+            f"The frame's own counts can tell {here.is_told.sum()}, and speak against {here.is_invented.sum()}. For the "
+            "others they prove nothing: a column made of this frame's noise is supported by it."
+        )
     return told
