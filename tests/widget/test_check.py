@@ -12,6 +12,7 @@ from napari_gaintune.io import open_series, series_from
 from napari_gaintune.pipeline.check import check_by_recipe
 from napari_gaintune.pipeline.check_picture import INVENTED
 from napari_gaintune.widget.layers import RECIPE_KEY
+from napari_gaintune.widget.worker import check_frame
 
 if TYPE_CHECKING:
     from .conftest import Bench
@@ -60,6 +61,9 @@ def test_a_dock_that_is_closed_ends_the_check(bench: Bench) -> None:
     dock = bench.open(model="dncnn-hrtem", frames="5", steps=0)
     bench.run(dock)
     bench.viewer.dims.set_current_step(0, 5)
+    denoised = bench.viewer.layers["co denoised"]
+    work = check_frame(series_from(bench.viewer.layers["co"]), denoised.data[0], 5, denoised.metadata[RECIPE_KEY])
+    assert list(work(lambda: True)) == []  # it looks whether it is still wanted, and says nothing if not
     dock.panel.check_button.click()
     dock.shut_down()
     bench.wait_until(lambda: not bench.threads())
